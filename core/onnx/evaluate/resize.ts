@@ -1,0 +1,93 @@
+import { type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph.ts';
+import { refuseNode } from '../refuse.ts';
+import { allocate, elementCount, normalizeAxis, stridesOf, type Tensor } from '../tensor.ts';
+import { type Evaluate, input } from './operator.ts';
+
+/** Position in the source of an output position, by the ONNX coordinate transformation modes. */
+function sourceCoordinate(mode: string, at: number, scale: number, from: number, to: number): number {
+  switch (mode) {
+    case 'asymmetric':
+      return at / scale;
+    case 'align_corners':
+      return to === 1 ? 0 : (at * (from - 1)) / (to - 1);
+    case 'pytorch_half_pixel':
+      return to > 1 ? (at + 0.5) / scale - 0.5 : 0;
+    case 'tf_half_pixel_for_nn':
+      return (at + 0.5) / scale;
+    case 'half_pixel_symmetric': {
+      const adjustment = to / (scale * from);
+      return (from / 2) * (1 - adjustment) + (at + 0.5) / scale - 0.5;
+    }
+    default:
+      return (at + 0.5) / scale - 0.5;
+  }
+}
+
+const NEAREST: Readonly<Record<string, (x: number) => number>> = {
+  round_prefer_floor: (x) => Math.ceil(x - 0.5),
+  round_prefer_ceil: (x) => Math.floor(x + 0.5),
+  floor: Math.floor,
+  ceil: Math.ceil,
+};
+
+interface AxisPlan {
+  readonly to: number;
+  readonly scale: number;
+}
+
+/** Output size and scale of every axis, from `scales` or `sizes`. */
+function plan(node: GraphNode, x: Tensor, inputs: readonly (Tensor | undefined)[]): AxisPlan[] {
+  const legacy = node.operator === 'Upsample' || node.opset < 11;
+  const scales = legacy
+    ? (inputs[1]?.data ?? Float64Array.from((node.attributes.get('scales') as number[] | undefined) ?? []))
+    : inputs[2]?.data;
+  const sizes = legacy ? undefined : inputs[3]?.data;
+  const axes = (intsAttribute(node, 'axes') ?? x.dims.map((_, axis) => axis)).map((axis) => normalizeAxis(axis, x.dims.length));
+  const plans: AxisPlan[] = x.dims.map((dim) => ({ to: dim, scale: 1 }));
+  if (sizes !== undefined && sizes.length > 0) {
+    const ratios = axes.map((axis, i) => sizes[i]! / x.dims[axis]!);
+    const policy = stringAttribute(node, 'keep_aspect_ratio_policy', 'stretch');
+    const shared = policy === 'not_larger' ? Math.min(...ratios) : policy === 'not_smaller' ? Math.max(...ratios) : undefined;
+    axes.forEach((axis, i) => {
+      const to = shared === undefined ? sizes[i]! : Math.round(shared * x.dims[axis]!);
+      plans[axis] = { to, scale: shared ?? ratios[i]! };
+    });
+    return plans;
+  }
+  if (scales === undefined || scales.length === 0) refuseNode(node, 'neither scales nor sizes are constant');
+  axes.forEach((axis, i) => {
+    plans[axis] = { to: Math.floor(x.dims[axis]! * scales[i]!), scale: scales[i]! };
+  });
+  return plans;
+}
+
+/** Nearest-neighbour Resize (a pure movement of values) and linear interpolation (a fixed weighted sum); cubic is refused. */
+export const resize: Evaluate = (node, inputs) => {
+  const x = input(node, inputs, 0);
+  const mode = stringAttribute(node, 'mode', 'nearest');
+  if (mode !== 'nearest') refuseNode(node, `interpolation mode '${mode}' is not supported`, { mode }, "use mode 'nearest'");
+  if (intAttribute(node, 'antialias', 0) !== 0) refuseNode(node, 'antialias is not supported');
+  const coordinate =
+    node.operator === 'Upsample' || node.opset < 11 ? 'asymmetric' : stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel');
+  if (coordinate === 'tf_crop_and_resize') refuseNode(node, `coordinate mode '${coordinate}' is not supported`);
+  const legacy = node.operator === 'Upsample' || node.opset < 11;
+  const nearest = NEAREST[legacy ? 'floor' : stringAttribute(node, 'nearest_mode', 'round_prefer_floor')] ?? Math.floor;
+  const plans = plan(node, x, inputs);
+  const sources = plans.map(({ to, scale }, axis) =>
+    Array.from({ length: to }, (_, at) => {
+      if (scale === 1 && to === x.dims[axis]) return at;
+      return Math.min(x.dims[axis]! - 1, Math.max(0, nearest(sourceCoordinate(coordinate, at, scale, x.dims[axis]!, to))));
+    }),
+  );
+  const dims = plans.map(({ to }) => to);
+  const strides = stridesOf(x.dims);
+  const outStrides = stridesOf(dims);
+  const data = allocate(x.type, elementCount(dims));
+  for (let i = 0; i < data.length; i++) {
+    let from = 0;
+    for (let axis = 0; axis < dims.length; axis++)
+      from += sources[axis]![Math.floor(i / outStrides[axis]!) % dims[axis]!]! * strides[axis]!;
+    data[i] = x.data[from]!;
+  }
+  return [{ type: x.type, dims, data }];
+};

@@ -1,0 +1,13 @@
+import { AssayError, type ErrorFacts } from '../errors.ts';
+import type { GraphNode } from './graph.ts';
+
+/** Refuses a model: what is wrong, where, and what the user can do about it. */
+export function refuse(reason: string, facts: ErrorFacts = {}, fix?: string): never {
+  throw new AssayError(reason, { code: 'MODEL_REFUSED', facts, ...(fix === undefined ? {} : { fix }) });
+}
+
+/** Refuses a model because of one operator; the node and operator always stand in the facts. */
+export function refuseNode(node: GraphNode, reason: string, facts: ErrorFacts = {}, fix?: string): never {
+  const operator = node.domain === '' ? node.operator : `${node.domain}::${node.operator}`;
+  refuse(`node '${node.name}' (${operator}, opset ${node.opset}): ${reason}`, { node: node.name, operator, ...facts }, fix);
+}
