@@ -55,7 +55,7 @@ export function shiftHalfUp(value: number, shift: number): number {
 }
 
 export function clamp(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
+  return Math.max(low, Math.min(value, high));
 }
 
 /** Checks output clamp bounds against the output type. */

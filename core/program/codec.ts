@@ -116,7 +116,7 @@ export function decodeProgram(file: Uint8Array): Program {
   });
   if (at !== file.length) malformed('bytes are left over', { bytes: file.length - at });
   const program: Program = { instructions, interface: description };
-  records.forEach((record, i) => checkSourceShapes(program, record, i));
+  for (const [i, record] of records.entries()) checkSourceShapes(program, record, i);
   validateProgram(program);
   return program;
 }
