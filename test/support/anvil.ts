@@ -1,0 +1,1 @@
+export { type Anvil, type AnvilOptions, anvilBinary, startAnvil } from '../../runtime/anvil.ts';
