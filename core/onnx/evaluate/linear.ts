@@ -1,8 +1,8 @@
 import { type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { allocate, elementCount, isFloat, type Tensor } from '../tensor.ts';
-import { applyBinary } from './elementwise.ts';
 import { broadcastDims, broadcastIndex } from './broadcast.ts';
+import { applyBinary } from './elementwise.ts';
 import { transposed } from './movement.ts';
 import { type Evaluate, input, type OperatorTable } from './operator.ts';
 import { productTransposed } from './product.ts';
@@ -44,7 +44,17 @@ export function convolve(node: GraphNode, x: Tensor, weights: Tensor, bias: Tens
   for (let n = 0; n < w.batch; n++)
     for (let g = 0; g < groups; g++) {
       const columns = patches(x, w, n, g * perGroup, perGroup);
-      productTransposed(weights.data, columns, data, outPerGroup, pixels, fan, g * outPerGroup * fan, 0, (n * outChannels + g * outPerGroup) * pixels);
+      productTransposed(
+        weights.data,
+        columns,
+        data,
+        outPerGroup,
+        pixels,
+        fan,
+        g * outPerGroup * fan,
+        0,
+        (n * outChannels + g * outPerGroup) * pixels,
+      );
     }
   if (bias !== undefined) for (let i = 0; i < data.length; i++) data[i]! += bias.data[Math.floor(i / pixels) % outChannels]!;
   return { type: x.type, dims: windowOutput(w, outChannels), data };
@@ -115,7 +125,8 @@ const convTranspose: Evaluate = (node, inputs) => {
               for (let kx = 0; kx < kernelWidth; kx++) {
                 const column = ix * plan.stride[1] + kx * plan.dilation[1] - plan.before[1];
                 if (column < 0 || column >= outWidth) continue;
-                data[plane + y * outWidth + column]! += value * weights.data[((c * outPerGroup + o) * kernelHeight + ky) * kernelWidth + kx]!;
+                data[plane + y * outWidth + column]! +=
+                  value * weights.data[((c * outPerGroup + o) * kernelHeight + ky) * kernelWidth + kx]!;
               }
             }
           }
@@ -129,7 +140,10 @@ const convTranspose: Evaluate = (node, inputs) => {
 /** The last two axes exchanged. */
 export function swapped(x: Tensor): Tensor {
   const rank = x.dims.length;
-  return transposed(x, [...x.dims.keys()].map((axis) => (axis === rank - 1 ? rank - 2 : axis === rank - 2 ? rank - 1 : axis)));
+  return transposed(
+    x,
+    [...x.dims.keys()].map((axis) => (axis === rank - 1 ? rank - 2 : axis === rank - 2 ? rank - 1 : axis)),
+  );
 }
 
 export function matrixProduct(node: GraphNode, left: Tensor, right: Tensor): Tensor {
@@ -138,7 +152,8 @@ export function matrixProduct(node: GraphNode, left: Tensor, right: Tensor): Ten
   const [m, k] = a.dims.slice(-2) as [number, number];
   const [inner, n] = b.dims.slice(-2) as [number, number];
   const batch = broadcastDims(a.dims.slice(0, -2), b.dims.slice(0, -2));
-  if (k !== inner || batch === undefined) refuseNode(node, `shapes ${left.dims.join('x')} and ${right.dims.join('x')} cannot be multiplied`);
+  if (k !== inner || batch === undefined)
+    refuseNode(node, `shapes ${left.dims.join('x')} and ${right.dims.join('x')} cannot be multiplied`);
   const bt = swapped(b);
   const count = elementCount(batch);
   const data = allocate(left.type, count * m * n);
@@ -155,7 +170,12 @@ const matMul: Evaluate = (node, inputs) => {
   const a = input(node, inputs, 0);
   const b = input(node, inputs, 1);
   if (!isFloat(a.type) && a.type !== 'int32' && a.type !== 'int64' && a.type !== 'uint32' && a.type !== 'uint64') {
-    refuseNode(node, `MatMul does not take ${a.type}`, { type: a.type }, 'the model is invalid ONNX; quantized products are MatMulInteger or QLinearMatMul');
+    refuseNode(
+      node,
+      `MatMul does not take ${a.type}`,
+      { type: a.type },
+      'the model is invalid ONNX; quantized products are MatMulInteger or QLinearMatMul',
+    );
   }
   if (a.type !== b.type) refuseNode(node, `operands have different types, ${a.type} and ${b.type}`);
   return [matrixProduct(node, a, b)];

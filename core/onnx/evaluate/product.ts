@@ -2,7 +2,18 @@
  * `out[m, n] = Σ_k a[m, k]·b[n, k]`, both operands with the contracted axis last; four rows of B at a time so that
  * each value of A is loaded once for four products.
  */
-export function productTransposed(a: ArrayLike<number>, b: ArrayLike<number>, out: { [i: number]: number }, m: number, n: number, k: number, aFrom = 0, bFrom = 0, outFrom = 0, outStride = n): void {
+export function productTransposed(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  out: { [i: number]: number },
+  m: number,
+  n: number,
+  k: number,
+  aFrom = 0,
+  bFrom = 0,
+  outFrom = 0,
+  outStride = n,
+): void {
   const wide = n - (n % 4);
   for (let i = 0; i < m; i++) {
     const row = aFrom + i * k;

@@ -28,7 +28,11 @@ export function reducedDims(dims: readonly number[], axes: readonly number[], ke
 
 type Row = (data: ArrayLike<number>, from: number, width: number) => number;
 
-function fold(start: number, f: (total: number, value: number) => number, end: (total: number, width: number) => number = (total) => total): Row {
+function fold(
+  start: number,
+  f: (total: number, value: number) => number,
+  end: (total: number, width: number) => number = (total) => total,
+): Row {
   return (data, from, width) => {
     let total = start;
     for (let i = 0; i < width; i++) total = f(total, data[from + i]!);
@@ -70,7 +74,13 @@ function arg(better: (candidate: number, best: number) => boolean): Evaluate {
 }
 
 /** Folds every window of every channel; `visit` sees the value, `finish` the number of taps inside the padded image and inside the image. */
-function pool(x: Tensor, w: Window, start: number, visit: (total: number, v: number) => number, finish: (total: number, padded: number, inside: number) => number): Tensor {
+function pool(
+  x: Tensor,
+  w: Window,
+  start: number,
+  visit: (total: number, v: number) => number,
+  finish: (total: number, padded: number, inside: number) => number,
+): Tensor {
   const data = allocate(x.type, w.batch * w.channels * w.outHeight * w.outWidth);
   let to = 0;
   for (let plane = 0; plane < w.batch * w.channels; plane++)
@@ -103,7 +113,9 @@ const maxPool: Evaluate = (node, inputs) => {
 const averagePool: Evaluate = (node, inputs) => {
   const x = input(node, inputs, 0);
   const countPadding = intAttribute(node, 'count_include_pad', 0) === 1;
-  return [pool(x, windowOf(node, x.dims, undefined), 0, sum, (total, padded, inside) => total / Math.max(1, countPadding ? padded : inside))];
+  return [
+    pool(x, windowOf(node, x.dims, undefined), 0, sum, (total, padded, inside) => total / Math.max(1, countPadding ? padded : inside)),
+  ];
 };
 
 function globalPool(row: Row): Evaluate {
@@ -163,4 +175,3 @@ export const REDUCTION: OperatorTable = {
   GlobalMaxPool: globalPool(maximum),
   CumSum: cumulativeSum,
 };
-

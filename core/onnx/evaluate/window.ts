@@ -47,7 +47,8 @@ function outputSize(size: number, kernel: number, stride: number, dilation: numb
 /** Geometry of a Conv or pool node for an input of shape `dims` ([N, C, W] or [N, C, H, W]). */
 export function windowOf(node: GraphNode, dims: readonly number[], kernelShape: readonly number[] | undefined): Window {
   const rank = dims.length - 2;
-  if (rank !== 1 && rank !== 2) refuseNode(node, `${rank} spatial dimensions are not supported`, { rank }, 'use 1-D or 2-D convolutions and pools');
+  if (rank !== 1 && rank !== 2)
+    refuseNode(node, `${rank} spatial dimensions are not supported`, { rank }, 'use 1-D or 2-D convolutions and pools');
   const spatial: [number, number] = rank === 1 ? [1, dims[2]!] : [dims[2]!, dims[3]!];
   const kernel = two(kernelShape ?? intsAttribute(node, 'kernel_shape'), rank, 1);
   const stride = two(intsAttribute(node, 'strides'), rank, 1);
@@ -66,7 +67,9 @@ export function windowOf(node: GraphNode, dims: readonly number[], kernelShape: 
       after[axis] = 0;
     }
   }
-  const out = [0, 1].map((axis) => outputSize(spatial[axis]!, kernel[axis]!, stride[axis]!, dilation[axis]!, before[axis]!, after[axis]!, ceil));
+  const out = [0, 1].map((axis) =>
+    outputSize(spatial[axis]!, kernel[axis]!, stride[axis]!, dilation[axis]!, before[axis]!, after[axis]!, ceil),
+  );
   if (out[0]! < 1 || out[1]! < 1) refuseNode(node, `the window does not fit into an input of ${dims.join('x')}`);
   return {
     batch: dims[0]!,
