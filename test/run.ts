@@ -1,7 +1,8 @@
 /**
  * Behind `npm test`, `npm run test:services` and `npm run test:long`: `tsx test/run.ts default|services|long`.
  * Every step runs even when an earlier one failed, the runners print their own summaries, and the exit code says whether
- * all passed. `tally` adds up what the suites named after it reported; `packages` prints what test:services installs.
+ * all passed. `tally N default services` adds what those suites reported to N failures from elsewhere; `packages` prints
+ * the Debian packages that test:services needs.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -147,18 +148,21 @@ function announceServices(code: number): number {
   return code;
 }
 
-/** Ends with the one line that sums the suites named. */
-function tally(suites: readonly string[]): number {
-  const total = totalOf(
-    suites.map((suite) => {
-      try {
-        return readTally(path.join(reports, `${suite}.json`));
-      } catch (error) {
-        console.error(error instanceof Error ? error.message : String(error));
-        return { passed: 0, failed: 1, skipped: 0 };
-      }
-    }),
-  );
+/** Ends with the one line that sums the suites named and the failures that no suite saw. */
+function tally([failedElsewhere = '', ...suites]: readonly string[]): number {
+  if (!/^\d+$/.test(failedElsewhere) || suites.length === 0) {
+    console.error('tally takes a number of failures and the names of suites.');
+    return 2;
+  }
+  const tallies = suites.map((suite) => {
+    try {
+      return readTally(path.join(reports, `${suite}.json`));
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : String(error));
+      return { passed: 0, failed: 1, skipped: 0 };
+    }
+  });
+  const total = totalOf([...tallies, { passed: 0, failed: Number(failedElsewhere), skipped: 0 }]);
   if (total.skipped > 0) console.log(`${total.skipped} skipped`);
   console.log(`${total.passed} passed, ${total.failed} failed`);
   return total.failed > 0 ? 1 : 0;
