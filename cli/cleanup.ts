@@ -1,0 +1,43 @@
+type Task = () => Promise<void> | void;
+
+const tasks: Task[] = [];
+let running: Promise<void> | undefined;
+
+/** Registers what must happen before this process ends, in reverse order: stop a child, remove a half-written folder. */
+export function beforeExit(task: Task): () => void {
+  tasks.push(task);
+  return () => {
+    const at = tasks.indexOf(task);
+    if (at >= 0) tasks.splice(at, 1);
+  };
+}
+
+/** Runs the registered tasks once; a task that fails does not keep the others from running. */
+export function cleanUp(): Promise<void> {
+  return (running ??= (async () => {
+    for (;;) {
+      const task = tasks.pop();
+      if (task === undefined) return;
+      try {
+        await task();
+      } catch {
+        // Nothing useful can be done with it on the way out.
+      }
+    }
+  })());
+}
+
+const GRACE_MILLISECONDS = 15_000;
+
+/** Ctrl-C, a polite kill, and the end of a supervising parent all end in the same clean-up. */
+export function installSignalHandlers(): void {
+  const end = (code: number): void => {
+    setTimeout(() => process.exit(code), GRACE_MILLISECONDS).unref();
+    void cleanUp().finally(() => process.exit(code));
+  };
+  process.on('SIGINT', () => end(130));
+  process.on('SIGTERM', () => end(143));
+  process.on('SIGHUP', () => end(129));
+  // Started by `assay up` or the demo: a parent that vanished, even by SIGKILL, closes this channel.
+  if (process.send !== undefined) process.on('disconnect', () => end(143));
+}

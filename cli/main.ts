@@ -1,0 +1,52 @@
+import { Command, CommanderError } from 'commander';
+import { cleanUp, installSignalHandlers } from './cleanup.ts';
+import { commands } from './commands/index.ts';
+import { exitCodeOf, presentable } from './exit.ts';
+import { jsonLine } from './output.ts';
+
+/** `assay`: parses the command line, runs one command, and ends with 0, 1 or 2. */
+async function main(argv: readonly string[]): Promise<void> {
+  // A reader that went away (`assay … | head`) is no defect of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(2));
+  const json = argv.includes('--json');
+  installSignalHandlers();
+  try {
+    await build(json).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    report(error, json);
+  } finally {
+    await cleanUp();
+  }
+  // Native curves and sessions keep a process alive after use; what was written has to get out first.
+  const code = process.exitCode ?? 0;
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+function build(json: boolean): Command {
+  const assay = new Command('assay')
+    .description("Attests what a machine-learning model answered: by a SNARK, or by stake that a wrong answer loses on chain.")
+    .version('0.1.0');
+  for (const define of commands) {
+    const command = define();
+    command.option('--json', 'print one JSON object a line');
+    assay.addCommand(command);
+  }
+  for (const command of [assay, ...assay.commands]) {
+    command.exitOverride();
+    // Printed by report(), in the form of every other error.
+    command.configureOutput({ outputError: () => {} });
+  }
+  return assay;
+}
+
+function report(error: unknown, json: boolean): void {
+  // --help and --version end this way too.
+  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')) return;
+  const shown = presentable(error);
+  if (json) process.stdout.write(`${jsonLine({ error: { code: shown.code, message: shown.message, facts: shown.facts, fix: shown.fix } })}\n`);
+  else process.stderr.write(`${shown.explain()}\n`);
+  if (process.env.ASSAY_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = exitCodeOf(shown);
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,150 @@
+import {
+  type Abi,
+  type Address,
+  type Chain,
+  type Hex,
+  type LocalAccount,
+  type PublicClient,
+  encodeFunctionData,
+  type TransactionReceipt,
+  type Transport,
+} from 'viem';
+import { AssayError } from '../../core/errors.ts';
+
+/** One contract call to send. */
+export interface Call {
+  readonly address: Address;
+  readonly abi: Abi;
+  readonly functionName: string;
+  readonly args: readonly unknown[];
+  readonly value?: bigint;
+}
+
+export interface SenderOptions {
+  readonly client: PublicClient<Transport, Chain>;
+  readonly account: LocalAccount;
+  /** Never pays more than this a unit of gas, wei; without it the network's own suggestion is taken. */
+  readonly maxFeePerGas?: bigint;
+  /** Milliseconds to wait for a receipt; 120,000 unless told. */
+  readonly timeout?: number;
+}
+
+/** Sends the transactions of one key: simulated first, nonces in order, several in flight. */
+export interface Sender {
+  readonly address: Address;
+  /**
+   * Simulates, sends, and resolves with the receipt of a successful transaction.
+   * @throws viem's error with the contract's custom error when the simulation reverts; AssayError TRANSACTION_REVERTED,
+   *   TRANSACTION_TIMEOUT, FEE_ABOVE_CAP
+   */
+  send(call: Call): Promise<TransactionReceipt>;
+  /** Resolves when nothing is in flight. */
+  idle(): Promise<void>;
+}
+
+const HEADROOM_PERCENT = 130n;
+
+export function createSender(options: SenderOptions): Sender {
+  return new KeySender(options);
+}
+
+class KeySender implements Sender {
+  readonly address: Address;
+  private readonly options: SenderOptions;
+  private nextNonce: number | undefined;
+  /** The last submission; submissions go one at a time so that nonces leave no gap. */
+  private tail: Promise<unknown> = Promise.resolve();
+  private readonly inFlight = new Set<Promise<unknown>>();
+
+  constructor(options: SenderOptions) {
+    this.options = options;
+    this.address = options.account.address;
+  }
+
+  send(call: Call): Promise<TransactionReceipt> {
+    const sending = this.run(call);
+    const tracked = sending.catch(() => {});
+    this.inFlight.add(tracked);
+    void tracked.finally(() => this.inFlight.delete(tracked));
+    return sending;
+  }
+
+  async idle(): Promise<void> {
+    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+  }
+
+  private async run(call: Call): Promise<TransactionReceipt> {
+    const { client, account } = this.options;
+    const request = { address: call.address, abi: call.abi, functionName: call.functionName, args: call.args, account } as const;
+    const withValue = call.value === undefined ? request : { ...request, value: call.value };
+    await client.simulateContract(withValue);
+    const gas = ((await client.estimateContractGas(withValue)) * HEADROOM_PERCENT) / 100n;
+    const submission = this.tail.then(() => this.submit(call, gas));
+    this.tail = submission.catch(() => {});
+    const hash = await submission;
+    const receipt = await this.receiptOf(hash, call);
+    if (receipt.status !== 'success') {
+      throw new AssayError('A transaction reverted although its simulation succeeded', {
+        code: 'TRANSACTION_REVERTED',
+        facts: { call: call.functionName, hash, block: receipt.blockNumber },
+        fix: 'the state changed in between; the work is tried again where it still makes sense',
+      });
+    }
+    return receipt;
+  }
+
+  private async submit(call: Call, gas: bigint): Promise<Hex> {
+    const { client, account, maxFeePerGas: cap } = this.options;
+    const fees = await client.estimateFeesPerGas();
+    if (cap !== undefined && fees.maxFeePerGas > cap) {
+      throw new AssayError('The network asks more for gas than the configured cap', {
+        code: 'FEE_ABOVE_CAP',
+        facts: { asked: fees.maxFeePerGas, cap },
+        fix: 'raise maxFeePerGas, or wait',
+      });
+    }
+    // What an earlier process of the same key left pending counts too.
+    const pending = await client.getTransactionCount({ address: account.address, blockTag: 'pending' });
+    const nonce = Math.max(this.nextNonce ?? 0, pending);
+    const serialized = await account.signTransaction({
+      chainId: client.chain.id,
+      type: 'eip1559',
+      to: call.address,
+      data: encodeFunctionData({ abi: call.abi, functionName: call.functionName, args: call.args as unknown[] }),
+      value: call.value ?? 0n,
+      nonce,
+      gas,
+      maxFeePerGas: fees.maxFeePerGas,
+      maxPriorityFeePerGas: fees.maxPriorityFeePerGas,
+    });
+    try {
+      const hash = await client.sendRawTransaction({ serializedTransaction: serialized });
+      this.nextNonce = nonce + 1;
+      return hash;
+    } catch (error) {
+      // The chain knows better (a restart, a reorganisation): ask it next time.
+      this.nextNonce = undefined;
+      throw error;
+    }
+  }
+
+  private async receiptOf(hash: Hex, call: Call): Promise<TransactionReceipt> {
+    try {
+      return await this.options.client.waitForTransactionReceipt({
+        hash,
+        timeout: this.options.timeout ?? 120_000,
+        pollingInterval: 250,
+        // One transaction a nonce: there is nothing to be replaced by.
+        checkReplacement: false,
+      });
+    } catch (cause) {
+      this.nextNonce = undefined;
+      throw new AssayError('A transaction was sent but not mined in time', {
+        code: 'TRANSACTION_TIMEOUT',
+        facts: { call: call.functionName, hash },
+        fix: 'check that the chain makes blocks and that the fee cap is not too low',
+        cause,
+      });
+    }
+  }
+}

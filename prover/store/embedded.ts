@@ -1,0 +1,45 @@
+import type { StateDirectory } from '../../runtime/state-directory.ts';
+import type { Store } from './port.ts';
+
+const LAST = '\u{10ffff}';
+
+/** The store in the node's own state directory. */
+export function embeddedStore(state: StateDirectory): Store {
+  const { database } = state;
+  const key = (collection: string, id: string): string[] => ['store', collection, id];
+  return {
+    async get<Document>(collection: string, id: string) {
+      return database.get(key(collection, id)) as Document | undefined;
+    },
+    async put(collection, id, document) {
+      await database.put(key(collection, id), document);
+      await database.flushed;
+    },
+    async putIfAbsent(collection, id, document) {
+      const stored = await database.ifNoExists(key(collection, id), () => {
+        database.put(key(collection, id), document);
+      });
+      await database.flushed;
+      return stored;
+    },
+    async remove(collection, id) {
+      await database.remove(key(collection, id));
+      await database.flushed;
+    },
+    async list<Document>(collection: string, options: { after?: string; limit?: number } = {}) {
+      const found: [string, Document][] = [];
+      const limit = options.limit ?? Number.POSITIVE_INFINITY;
+      for (const entry of database.getRange({ start: key(collection, options.after ?? ''), end: key(collection, LAST) })) {
+        const id = entry.key[2]!;
+        if (id === options.after) continue;
+        if (found.length >= limit) break;
+        found.push([id, entry.value as Document]);
+      }
+      return found;
+    },
+    // The state directory belongs to who opened it.
+    async close() {
+      await database.flushed;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { type Logger, pino } from 'pino';
+
+export type Log = Logger;
+
+export interface LogOptions {
+  /** Name of the process, printed with every line. */
+  readonly name: string;
+  readonly level?: string;
+}
+
+/** Members of a logged object that may carry a key; their values never reach the output. */
+const SECRET = ['privateKey', 'key', 'mnemonic', 'password', 'apiKey', 'authorization', 'secret'];
+
+/** One JSON object a line on standard error: standard output belongs to results. */
+export function createLog(options: LogOptions): Log {
+  return pino(
+    {
+      name: options.name,
+      level: options.level ?? 'info',
+      redact: { paths: SECRET.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
+      serializers: { error: describeError },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/** What a log line says of an error: never a stack, and of an RPC error only its short form (URLs may carry API keys). */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const known = error as Error & { shortMessage?: string; code?: unknown; facts?: unknown; fix?: unknown };
+  return {
+    message: known.shortMessage ?? error.message.split('\n')[0],
+    ...(known.code === undefined ? {} : { code: known.code }),
+    ...(known.facts === undefined ? {} : { facts: known.facts }),
+    ...(known.fix === undefined ? {} : { fix: known.fix }),
+  };
+}

@@ -1,0 +1,112 @@
+import { mkdirSync, openSync, readFileSync, closeSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { AssayError } from '../core/errors.ts';
+
+/** Layout version of everything below a state directory. */
+export const STATE_VERSION = 1;
+
+/** A process's own directory: one database, versioned, held by one process at a time. */
+export interface StateDirectory {
+  readonly directory: string;
+  readonly database: RootDatabase<unknown, string[]>;
+  /** Flushes and lets go of the directory; safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens (creating) the state of a process. What was written and awaited survives `kill -9`.
+ * @param kind name of the process the directory belongs to; another's directory is refused
+ * @throws AssayError STATE_IN_USE, STATE_VERSION, STATE_FOREIGN, STATE_UNWRITABLE
+ */
+export function openStateDirectory(directory: string, kind: string): StateDirectory {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (cause) {
+    throw unwritable(directory, cause);
+  }
+  const release = hold(directory);
+  try {
+    checkVersion(directory, kind);
+    const database = open<unknown, string[]>({ path: path.join(directory, 'state.lmdb'), encoding: 'msgpack', noMemInit: true });
+    let closing: Promise<void> | undefined;
+    const close = async (): Promise<void> => {
+      await database.flushed;
+      await database.close();
+      release();
+    };
+    return { directory, database, close: () => (closing ??= close()) };
+  } catch (error) {
+    release();
+    throw error instanceof AssayError ? error : unwritable(directory, error);
+  }
+}
+
+/** A lock file with the holder's process id; one left by a killed process is taken over. */
+function hold(directory: string): () => void {
+  const file = path.join(directory, 'process');
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const handle = openSync(file, 'wx', 0o600);
+      writeSync(handle, String(process.pid));
+      closeSync(handle);
+      return () => unlinkSync(file);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 0) throw unwritable(directory, cause);
+      const holder = Number(readFileSync(file, 'utf8'));
+      if (holder !== process.pid && isAlive(holder)) {
+        throw new AssayError('The state directory is in use by another process', {
+          code: 'STATE_IN_USE',
+          facts: { directory, process: holder },
+          fix: 'stop that process, or give this one a directory of its own with --data',
+        });
+      }
+      unlinkSync(file);
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function checkVersion(directory: string, kind: string): void {
+  const file = path.join(directory, 'version');
+  const expected = `${kind} ${STATE_VERSION}\n`;
+  let found: string;
+  try {
+    found = readFileSync(file, 'utf8');
+  } catch {
+    writeFileSync(file, expected, { mode: 0o600 });
+    return;
+  }
+  const [owner, version] = found.trim().split(' ');
+  if (owner !== kind) {
+    throw new AssayError('The state directory belongs to another kind of process', {
+      code: 'STATE_FOREIGN',
+      facts: { directory, found: owner ?? '', expected: kind },
+      fix: 'give this process a directory of its own with --data',
+    });
+  }
+  if (Number(version) !== STATE_VERSION) {
+    throw new AssayError('The state directory was written by another version', {
+      code: 'STATE_VERSION',
+      facts: { directory, found: version ?? '', known: STATE_VERSION },
+      fix: 'run the version that wrote it until it has no open work, then start this one on a new directory',
+    });
+  }
+}
+
+function unwritable(directory: string, cause: unknown): AssayError {
+  return new AssayError('The state directory cannot be used', {
+    code: 'STATE_UNWRITABLE',
+    facts: { directory, reason: cause instanceof Error ? cause.message : String(cause) },
+    fix: 'check that the path is a directory this user may write and that the disk is not full',
+    cause,
+  });
+}
