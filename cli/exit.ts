@@ -27,7 +27,8 @@ export function exitCodeOf(error: unknown): ExitCode {
 /** Any thrown value as the one error that users see. */
 export function presentable(error: unknown): AssayError {
   if (error instanceof AssayError) return error;
-  if (error instanceof CommanderError) return new AssayError(error.message.replace(/^error: /, ''), { code: 'USAGE', fix: 'see `assay --help`' });
+  if (error instanceof CommanderError)
+    return new AssayError(error.message.replace(/^error: /, ''), { code: 'USAGE', fix: 'see `assay --help`' });
   const system = error as NodeJS.ErrnoException;
   if (system?.code === 'ENOENT' || system?.code === 'EACCES' || system?.code === 'EISDIR' || system?.code === 'ENOTDIR') {
     return new AssayError('A file cannot be read or written', {
@@ -38,7 +39,12 @@ export function presentable(error: unknown): AssayError {
     });
   }
   if (system?.code === 'ENOSPC') {
-    return new AssayError('The disk is full', { code: 'DISK_FULL', facts: { file: system.path ?? '' }, fix: 'free some space', cause: error });
+    return new AssayError('The disk is full', {
+      code: 'DISK_FULL',
+      facts: { file: system.path ?? '' },
+      fix: 'free some space',
+      cause: error,
+    });
   }
   const rpc = error as { shortMessage?: string; name?: string; walk?: unknown };
   if (typeof rpc?.walk === 'function') return chainError(rpc.name ?? '', rpc.shortMessage ?? '', error);

@@ -24,7 +24,7 @@ async function main(argv: readonly string[]): Promise<void> {
 
 function build(json: boolean): Command {
   const assay = new Command('assay')
-    .description("Attests what a machine-learning model answered: by a SNARK, or by stake that a wrong answer loses on chain.")
+    .description('Attests what a machine-learning model answered: by a SNARK, or by stake that a wrong answer loses on chain.')
     .version('0.1.0');
   for (const define of commands) {
     const command = define();
@@ -43,7 +43,8 @@ function report(error: unknown, json: boolean): void {
   // --help and --version end this way too.
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')) return;
   const shown = presentable(error);
-  if (json) process.stdout.write(`${jsonLine({ error: { code: shown.code, message: shown.message, facts: shown.facts, fix: shown.fix } })}\n`);
+  if (json)
+    process.stdout.write(`${jsonLine({ error: { code: shown.code, message: shown.message, facts: shown.facts, fix: shown.fix } })}\n`);
   else process.stderr.write(`${shown.explain()}\n`);
   if (process.env.ASSAY_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode = exitCodeOf(shown);

@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readFileSync, closeSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { AssayError } from '../core/errors.ts';

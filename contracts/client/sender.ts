@@ -2,10 +2,10 @@ import {
   type Abi,
   type Address,
   type Chain,
+  encodeFunctionData,
   type Hex,
   type LocalAccount,
   type PublicClient,
-  encodeFunctionData,
   type TransactionReceipt,
   type Transport,
 } from 'viem';

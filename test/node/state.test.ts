@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { AssayError } from '../../core/errors.ts';
+import { embeddedQueue } from '../../prover/queue/embedded.ts';
+import type { Queue } from '../../prover/queue/port.ts';
+import { embeddedStore } from '../../prover/store/embedded.ts';
+import { openStateDirectory, type StateDirectory } from '../../runtime/state-directory.ts';
+import { queueConformance } from './queue-conformance.ts';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const folders: string[] = [];
+const opened: StateDirectory[] = [];
+
+function folder(): string {
+  const made = mkdtempSync(path.join(tmpdir(), 'assay-state-'));
+  folders.push(made);
+  return made;
+}
+
+function open(directory: string, kind = 'node'): StateDirectory {
+  const state = openStateDirectory(directory, kind);
+  opened.push(state);
+  return state;
+}
+
+afterEach(async () => {
+  for (const state of opened.splice(0)) await state.close();
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
+});
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof AssayError) return error.code;
+    throw error;
+  }
+  return 'none';
+}
+
+queueConformance('embedded', async () => {
+  const directory = folder();
+  let state = openStateDirectory(directory, 'node');
+  let queue: Queue = embeddedQueue(state, { firstDelay: 5 });
+  const close = async (): Promise<void> => {
+    await queue.close();
+    await state.close();
+  };
+  return {
+    queue,
+    reopen: async () => {
+      await close();
+      state = openStateDirectory(directory, 'node');
+      queue = embeddedQueue(state, { firstDelay: 5 });
+      return queue;
+    },
+    remove: close,
+  };
+});
+
+describe('embedded store', () => {
+  it('keeps documents by collection and id, in order', async () => {
+    const store = embeddedStore(open(folder()));
+    for (const id of ['b', 'a', 'c']) await store.put('claims', id, { id });
+    await store.put('receipts', 'a', { other: true });
+    expect(await store.get('claims', 'a')).toEqual({ id: 'a' });
+    expect(await store.get('claims', 'd')).toBeUndefined();
+    expect((await store.list('claims')).map(([id]) => id)).toEqual(['a', 'b', 'c']);
+    expect((await store.list('claims', { after: 'a', limit: 1 })).map(([id]) => id)).toEqual(['b']);
+    await store.remove('claims', 'a');
+    expect(await store.get('claims', 'a')).toBeUndefined();
+    expect(await store.get('receipts', 'a')).toEqual({ other: true });
+  });
+
+  it('lets one of many writers be the first', async () => {
+    const store = embeddedStore(open(folder()));
+    const stored = await Promise.all(Array.from({ length: 20 }, (_, writer) => store.putIfAbsent('claims', 'one', { writer })));
+    expect(stored.filter(Boolean)).toHaveLength(1);
+    expect(await store.get('claims', 'one')).toEqual({ writer: stored.indexOf(true) });
+  });
+});
+
+describe('a state directory', () => {
+  it('is held by one process at a time', async () => {
+    const directory = folder();
+    const holder = writer(directory, 'setInterval(() => {}, 1000);');
+    await holder.line;
+    expect(codeOf(() => open(directory))).toBe('STATE_IN_USE');
+    holder.process.kill('SIGKILL');
+    await holder.ended;
+    expect(codeOf(() => open(directory))).toBe('none');
+  });
+
+  it('is refused to another kind of process, and to another version', async () => {
+    const directory = folder();
+    await openStateDirectory(directory, 'node').close();
+    expect(codeOf(() => open(directory, 'challenger'))).toBe('STATE_FOREIGN');
+    writeFileSync(path.join(directory, 'version'), 'node 999\n');
+    expect(codeOf(() => open(directory))).toBe('STATE_VERSION');
+  });
+
+  it('is refused where a file is in its place', () => {
+    const file = path.join(folder(), 'file');
+    writeFileSync(file, '');
+    expect(codeOf(() => open(file))).toBe('STATE_UNWRITABLE');
+  });
+
+  it('holds after kill -9 everything that was awaited', async () => {
+    const directory = folder();
+    const killed = writer(
+      directory,
+      `for (let i = 0; ; i++) {
+         await store.put('claims', String(i).padStart(6, '0'), { i });
+         await queue.add({ id: 'job-' + i, kind: 'work', data: { i } });
+         console.log(i);
+       }`,
+    );
+    await expect.poll(() => killed.lines.length, { timeout: 20_000 }).toBeGreaterThan(50);
+    killed.process.kill('SIGKILL');
+    await killed.ended;
+    const last = Number(killed.lines.at(-1));
+    const state = open(directory);
+    const stored = await embeddedStore(state).list<{ i: number }>('claims');
+    expect(stored.length).toBeGreaterThan(last);
+    expect(stored.map(([, document]) => document.i)).toEqual(stored.map((_, i) => i));
+    const queue = embeddedQueue(state);
+    expect((await queue.counts('work')).waiting).toBeGreaterThan(last);
+    await queue.close();
+  });
+});
+
+/** Another process that opens the directory, prints "open", and goes on with `body`. */
+function writer(directory: string, body: string): { process: ChildProcess; line: Promise<void>; lines: string[]; ended: Promise<void> } {
+  const url = (file: string): string => JSON.stringify(pathToFileURL(path.join(root, file)).href);
+  const script = `
+    const { openStateDirectory } = await import(${url('runtime/state-directory.ts')});
+    const { embeddedStore } = await import(${url('prover/store/embedded.ts')});
+    const { embeddedQueue } = await import(${url('prover/queue/embedded.ts')});
+    const state = openStateDirectory(${JSON.stringify(directory)}, 'node');
+    const store = embeddedStore(state);
+    const queue = embeddedQueue(state);
+    console.log('open');
+    ${body}`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines: string[] = [];
+  const line = new Promise<void>((resolve, reject) => {
+    child.stdout!.on('data', (chunk: Buffer) => {
+      lines.push(
+        ...chunk
+          .toString('utf8')
+          .split('\n')
+          .filter((text) => /^\d+$/.test(text)),
+      );
+      resolve();
+    });
+    child.once('exit', () => reject(new Error('the writer ended early')));
+  });
+  line.catch(() => {});
+  return { process: child, line, lines, ended: new Promise((resolve) => child.once('exit', () => resolve())) };
+}
