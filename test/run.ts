@@ -50,6 +50,7 @@ function defaultSteps(): Step[] {
     { name: 'types', command: ['node_modules/typescript/bin/tsc', '--noEmit'] },
     { name: 'lint and format', command: ['node_modules/@biomejs/biome/bin/biome', 'check'] },
     { name: 'contract format', command: [forge, 'fmt', '--check'] },
+    { name: 'contract lint', command: [forge, 'lint', '--deny', 'warnings'] },
     { name: 'contract sizes', command: [forge, 'build', '--sizes', '--skip', 'contracts/test/**'] },
     ...contractTests('ci'),
     ...vitest('test', 'test'),
