@@ -14,17 +14,18 @@ export function beforeExit(task: Task): () => void {
 
 /** Runs the registered tasks once; a task that fails does not keep the others from running. */
 export function cleanUp(): Promise<void> {
-  return (running ??= (async () => {
-    for (;;) {
-      const task = tasks.pop();
-      if (task === undefined) return;
-      try {
-        await task();
-      } catch {
-        // Nothing useful can be done with it on the way out.
-      }
+  running ??= runTasks();
+  return running;
+}
+
+async function runTasks(): Promise<void> {
+  for (let task = tasks.pop(); task !== undefined; task = tasks.pop()) {
+    try {
+      await task();
+    } catch {
+      // Nothing useful can be done with it on the way out.
     }
-  })());
+  }
 }
 
 const GRACE_MILLISECONDS = 15_000;

@@ -11,7 +11,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json');
   installSignalHandlers();
   try {
-    await build(json).parseAsync([...argv], { from: 'user' });
+    await build().parseAsync([...argv], { from: 'user' });
   } catch (error) {
     report(error, json);
   } finally {
@@ -22,7 +22,7 @@ async function main(argv: readonly string[]): Promise<void> {
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }
 
-function build(json: boolean): Command {
+function build(): Command {
   const assay = new Command('assay')
     .description('Attests what a machine-learning model answered: by a SNARK, or by stake that a wrong answer loses on chain.')
     .version('0.1.0');
