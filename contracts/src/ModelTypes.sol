@@ -33,10 +33,10 @@ struct ModelRecord {
     uint16 royalty;
 }
 
-/// @notice What settlement needs of a model; one storage slot.
+/// @notice What settlement needs of a model; one storage slot. All zero for an unknown modelId.
+/// @param instructionCount at least 1 for every registered model
 /// @param illFormed some instruction was shown to break the rules: claims on the model lose
 /// @param keyBroken the verification key was shown unsound: no zk answers any more
-/// @param registered false for an unknown modelId
 struct ModelTerms {
     address creator;
     uint16 royalty;
@@ -46,7 +46,6 @@ struct ModelTerms {
     uint16 instructionCount;
     bool illFormed;
     bool keyBroken;
-    bool registered;
 }
 
 /// @notice A list of tensor types in one word; the form of ModelRecord.inputs and .outputs.

@@ -84,7 +84,7 @@ interface IModelRegistry {
     /// @notice Burns the ether sent and counts it as use of the model. Anybody may; it is money gone.
     function burnFor(bytes32 modelId) external payable;
 
-    /// @return what settlement needs; `registered` false for an unknown model. One storage read.
+    /// @return what settlement needs; `instructionCount` is 0 for an unknown model. One storage read.
     function termsOf(bytes32 modelId) external view returns (ModelTerms memory);
 
     /// @notice What attestation needs: terms and the packed lists of inputs and outputs.
