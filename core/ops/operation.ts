@@ -47,6 +47,11 @@ export function requireInteger(kind: Kind, name: string, value: number, low: num
   if (!Number.isInteger(value) || value < low || value > high) refuse(kind, `${name} is out of range`, { value, low, high });
 }
 
+/** 2^(shift−1), what rounding half up adds before a shift; nothing for shift 0. */
+export function half(shift: number): number {
+  return shift === 0 ? 0 : 2 ** (shift - 1);
+}
+
 /** `floor((value + 2^(shift−1)) / 2^shift)`: round half up. Exact for |value| < 2^52. */
 export function shiftHalfUp(value: number, shift: number): number {
   if (shift === 0) return value;
