@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Hash } from '../core/brand.ts';
+import { AssayError } from '../core/errors.ts';
+import type { Program } from '../core/program/types.ts';
+import { inputForms, listBytes } from '../core/tensor-list.ts';
+import { type ModelSession, openModel } from '../runtime/session.ts';
+import type { OfferedModel } from './http/server.ts';
+
+/** A model this node holds, validated and bound to its on-chain record. */
+export interface ServedModel {
+  readonly modelId: Hash;
+  readonly directory: string;
+  readonly programFile: string;
+  readonly programBytes: number;
+  readonly program: Program;
+  readonly session: ModelSession;
+  /** How a proof sees the input: 0 no zk tier here, 1 public bytes, 2 commitment. */
+  readonly inputForm: number;
+}
+
+/** The models of a node; closed with it. */
+export interface Catalog {
+  get(modelId: string): ServedModel | undefined;
+  readonly all: readonly ServedModel[];
+  /** Largest input any model takes, bytes. */
+  readonly largestInput: number;
+  close(): Promise<void>;
+}
+
+/** Checks a program against what the chain says of the model; throws MODEL_MISMATCH. */
+export type BindToRecord = (modelId: Hash, program: Program, file: Uint8Array) => Promise<{ readonly inputForm: number }>;
+
+/**
+ * Opens every configured model: program bytes validated by the loader, then held against the registered record.
+ * @throws AssayError PROGRAM_MALFORMED, PROGRAM_INVALID, MODEL_MISMATCH, FILE_UNUSABLE
+ */
+export async function openCatalog(
+  models: readonly { readonly modelId: string; readonly directory: string }[],
+  bind: BindToRecord,
+): Promise<Catalog> {
+  const served = new Map<string, ServedModel>();
+  const close = async (): Promise<void> => {
+    await Promise.all([...served.values()].map((model) => model.session.close()));
+  };
+  try {
+    for (const { modelId, directory } of models) served.set(modelId, await openServed(modelId as Hash, directory, bind));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const all = [...served.values()];
+  return {
+    get: (modelId) => served.get(modelId),
+    all,
+    largestInput: Math.max(...all.map(({ program }) => listBytes(inputForms(program)))),
+    close,
+  };
+}
+
+async function openServed(modelId: Hash, directory: string, bind: BindToRecord): Promise<ServedModel> {
+  const programFile = path.join(directory, 'program.assay');
+  const file = new Uint8Array(await readFile(programFile));
+  try {
+    const session = await openModel(file);
+    const { inputForm } = await bind(modelId, session.program, file);
+    return { modelId, directory, programFile, programBytes: file.length, program: session.program, session, inputForm };
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    throw new AssayError(error.message, {
+      code: error.code,
+      facts: { modelId, directory, ...error.facts },
+      ...(error.fix === undefined ? {} : { fix: error.fix }),
+      cause: error,
+    });
+  }
+}
+
+export function offerOf(model: ServedModel): OfferedModel {
+  return {
+    modelId: model.modelId,
+    name: model.program.interface.name,
+    tiers: model.inputForm === 0 ? ['optimistic'] : ['zk', 'optimistic'],
+    inputs: model.program.interface.inputs.map(({ name, type, dims }) => ({ name, type, dims })),
+    programBytes: model.programBytes,
+  };
+}
