@@ -172,6 +172,22 @@ contract ModelRegistry is IModelRegistry {
     }
 
     /// @inheritdoc IModelRegistry
+    function outputsOf(bytes32 modelId) external view returns (ModelTerms memory terms, TensorSpec outputs) {
+        Model storage model = _models[modelId];
+        return (model.terms, model.outputs);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function provingOf(bytes32 modelId)
+        external
+        view
+        returns (ModelTerms memory terms, TensorSpec inputs, TensorSpec outputs, bytes32 keyHash)
+    {
+        Model storage model = _models[modelId];
+        return (model.terms, model.inputs, model.outputs, model.keyHash);
+    }
+
+    /// @inheritdoc IModelRegistry
     function recordOf(bytes32 modelId) external view returns (ModelRecord memory) {
         Model storage model = _known(modelId);
         ModelTerms memory terms = model.terms;

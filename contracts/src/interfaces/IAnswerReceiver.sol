@@ -6,7 +6,7 @@ pragma solidity ^0.8.28;
 /// @param isFinal false only for an early delivery that the requester asked for: the answer may still be slashed
 /// @param inputTimestamp time the input is from, as the requester stated it
 /// @param prover who answered
-struct Answer {
+struct AnswerInfo {
     uint256 requestId;
     bytes32 modelId;
     uint8 tier;
@@ -20,5 +20,5 @@ interface IAnswerReceiver {
     /// @notice Called once at finality (and once before, if asked for), with the gas the request named. A revert costs the
     /// requester the delivery alone, which anybody may retry.
     /// @param output canonical bytes of all output tensors, joined in order
-    function onAnswer(Answer calldata answer, bytes calldata output) external;
+    function onAnswer(AnswerInfo calldata answer, bytes calldata output) external;
 }

@@ -87,11 +87,20 @@ interface IModelRegistry {
     /// @return what settlement needs; `instructionCount` is 0 for an unknown model. One storage read.
     function termsOf(bytes32 modelId) external view returns (ModelTerms memory);
 
-    /// @notice What attestation needs: terms and the packed lists of inputs and outputs.
+    /// @notice Terms and the packed lists of inputs and outputs.
     function shapeOf(bytes32 modelId)
         external
         view
         returns (ModelTerms memory terms, TensorSpec inputs, TensorSpec outputs);
+
+    /// @notice What an optimistic claim needs. Two storage reads.
+    function outputsOf(bytes32 modelId) external view returns (ModelTerms memory terms, TensorSpec outputs);
+
+    /// @notice What a proof's check needs. Four storage reads.
+    function provingOf(bytes32 modelId)
+        external
+        view
+        returns (ModelTerms memory terms, TensorSpec inputs, TensorSpec outputs, bytes32 keyHash);
 
     /// @return the whole record; reverts UnknownModel
     function recordOf(bytes32 modelId) external view returns (ModelRecord memory);

@@ -9,7 +9,7 @@ import {IClaimSource} from "./IClaimSource.sol";
 /// @param earlyDelivery optimistic only: the callback may also run before finality, told so
 /// @param coverage wei locked behind an optimistic answer; at least `minimumCoverage(modelId)`. 0 for the zk tier
 /// @param deadline last second at which an answer is accepted
-/// @param inputTimestamp time the input is from, at most now; passed on, for checks of staleness
+/// @param inputTimestamp time the input is from, at most now; 0 means now; passed on, for checks of staleness
 /// @param callbackGas gas the callback gets, at most MAX_CALLBACK_GAS; 0 for no callback
 struct RequestTerms {
     bytes32 modelId;
@@ -85,7 +85,14 @@ interface IRequests is IClaimSource {
     event Refunded(uint256 indexed requestId, address indexed requester, uint256 fee);
     event Delivered(uint256 indexed requestId, bool isFinal);
     event DeliveryFailed(uint256 indexed requestId, bool isFinal);
-    event Paid(uint256 indexed requestId, address indexed prover, uint256 toProver, uint256 royalty, uint256 burned);
+    event Paid(
+        uint256 indexed requestId,
+        bytes32 indexed modelId,
+        address indexed prover,
+        uint256 toProver,
+        uint256 royalty,
+        uint256 burned
+    );
     event Collected(address indexed account, address indexed to, uint256 amount);
 
     error ModelUnavailable(bytes32 modelId);
@@ -109,7 +116,6 @@ interface IRequests is IClaimSource {
     error NotIllFormed(bytes32 modelId);
     error PayoutsExceedQuarter(uint256 payouts, uint256 coverage);
     error NothingToDeliver(uint256 requestId);
-    error InsufficientCallbackGas(uint256 left, uint256 needed);
     error TransferFailed(address to);
     error LengthMismatch();
 
@@ -191,4 +197,7 @@ interface IRequests is IClaimSource {
 
     /// @return the next request's id
     function nextRequestId() external view returns (uint256);
+
+    /// @return seconds a reservation lasts
+    function EXCLUSIVE_PERIOD() external view returns (uint256);
 }
