@@ -1,0 +1,112 @@
+import { evaluateGraph, evaluateNode, type Feeds, isKnown } from '../evaluate/index.ts';
+import { MOVEMENT } from '../evaluate/movement.ts';
+import type { Graph, GraphNode } from '../graph.ts';
+import { refuse, refuseNode } from '../refuse.ts';
+import { elementCount, int64, isFloat, type Tensor, tensor } from '../tensor.ts';
+import { ARITHMETIC, lowerScalar } from './arithmetic.ts';
+import { Lowering } from './context.ts';
+import { LEARNING_LOWERINGS } from './learning.ts';
+import { lowerConv, lowerConvTranspose, lowerGemm, lowerMatMul } from './linear.ts';
+import { lowerGather, lowerGatherElements, lowerMovement, lowerOneHot } from './movement.ts';
+import type { Net, NetOutput } from './net.ts';
+import { NORMALIZATIONS } from './normalization.ts';
+import { recognize } from './patterns.ts';
+import { QUANTIZED_LOWERINGS } from './quantized.ts';
+import { lowerRecurrent } from './recurrent.ts';
+import { REDUCTIONS } from './reduction.ts';
+import { simplify } from './simplify.ts';
+import { isConstant } from './view.ts';
+
+type Lower = (context: Lowering, node: GraphNode) => void;
+
+const LOWERINGS: Readonly<Record<string, Lower>> = {
+  ...Object.fromEntries(Object.keys(MOVEMENT).map((operator) => [operator, lowerMovement])),
+  ...ARITHMETIC,
+  ...REDUCTIONS,
+  ...NORMALIZATIONS,
+  ...QUANTIZED_LOWERINGS,
+  Gather: lowerGather,
+  GatherElements: lowerGatherElements,
+  OneHot: lowerOneHot,
+  Dropout: (context, node) => context.set(node, 0, context.input(node, 0)),
+  Conv: (context, node) => lowerConv(context, node),
+  ConvTranspose: lowerConvTranspose,
+  Gemm: lowerGemm,
+  MatMul: lowerMatMul,
+  LSTM: lowerRecurrent,
+  GRU: lowerRecurrent,
+  RNN: lowerRecurrent,
+};
+
+/** Shape of a varying tensor without its values: what Shape and Size ask for. */
+function lowerShape(context: Lowering, node: GraphNode): boolean {
+  if (node.operator !== 'Shape' && node.operator !== 'Size') return false;
+  const dims = context.view(node, 0).dims;
+  const results = evaluateNode(node, [tensor('float32', dims, new Float32Array(elementCount(dims)))]);
+  context.set(node, 0, { constant: results[0] ?? int64([]) });
+  return true;
+}
+
+function lowerNode(context: Lowering, node: GraphNode): void {
+  context.enter(node);
+  if (!isKnown(node)) refuseNode(node, 'this operator is not supported', {}, 'docs/operators.md lists what can be compiled');
+  const inputs = node.inputs.map((name) => (name === '' ? undefined : context.values.get(name)));
+  if (inputs.every((value) => value === undefined || isConstant(value))) {
+    const results = evaluateNode(
+      node,
+      inputs.map((value) => (value === undefined ? undefined : (value as { constant: Tensor }).constant)),
+    );
+    node.outputs.forEach((_, i) => {
+      const result = results[i];
+      if (result !== undefined) context.set(node, i, { constant: result });
+    });
+    return;
+  }
+  if (lowerShape(context, node)) return;
+  const lower = node.domain === 'ai.onnx.ml' ? LEARNING_LOWERINGS[node.operator] : LOWERINGS[node.operator];
+  if (lower !== undefined) lower(context, node);
+  else if (!lowerScalar(context, node))
+    refuseNode(node, 'this operator cannot depend on the model inputs', {}, 'docs/operators.md lists what can be compiled');
+}
+
+/**
+ * Turns a graph into the float network at fixed shapes.
+ * @param feeds one example input: its shapes fix every dynamic dimension
+ * @throws AssayError MODEL_REFUSED naming the node, the operator and the reason
+ */
+export function lowerGraph(source: Graph, feeds: Feeds): Net {
+  const graph = recognize(source);
+  const context = new Lowering();
+  const types = new Map<string, Tensor>();
+  evaluateGraph(graph, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
+  for (const [name, value] of types) if (!isFloat(value.type)) context.integerValued.add(name);
+  for (const node of graph.nodes) for (const name of node.inputs) context.needed.add(name);
+  for (const output of graph.outputs) context.needed.add(output.name);
+  for (const [name, constant] of graph.constants) context.values.set(name, { constant });
+  for (const input of graph.inputs) {
+    const value = feeds.get(input.name)!;
+    const integer = !isFloat(value.type);
+    if (integer) {
+      context.integerValued.add(input.name);
+      context.rawIntegers.add(input.name);
+    }
+    if (value.data.length === 0) refuse(`the input '${input.name}' has no elements`, { dims: value.dims.join('x') });
+    const made = context.add({ kind: 'input', length: value.data.length, sources: [], name: input.name, dims: value.dims, integer });
+    context.values.set(input.name, context.whole(made, value.dims));
+  }
+  for (const node of graph.nodes) {
+    lowerNode(context, node);
+    const quantizes =
+      QUANTIZED_LOWERINGS[node.operator] !== undefined && node.operator !== 'MatMulInteger' && node.operator !== 'ConvInteger';
+    const moves = node.inputs.length === 0 || !context.integerValued.has(node.inputs[0]!) || context.rawIntegers.has(node.inputs[0]!);
+    if (!quantizes && moves) for (const output of node.outputs) if (context.integerValued.has(output)) context.rawIntegers.add(output);
+  }
+  const outputs = graph.outputs.map((output): NetOutput => {
+    const value = context.values.get(output.name);
+    if (value === undefined || isConstant(value))
+      refuse(`the output '${output.name}' does not depend on any input`, { output: output.name }, 'remove it from the model');
+    const integer = context.integerValued.has(output.name);
+    return { name: output.name, dims: value.view.dims, node: context.materialize(value.view), integer };
+  });
+  return simplify({ nodes: context.nodes, outputs, notes: context.notes });
+}

@@ -1,0 +1,129 @@
+import { dequantize } from '../evaluate/quantized.ts';
+import type { GraphNode } from '../graph.ts';
+import { refuseNode } from '../refuse.ts';
+import { integerRange, type Tensor, tensor } from '../tensor.ts';
+import type { Lowering } from './context.ts';
+import { affine, multiplied, weightedSum } from './elementwise.ts';
+import { lowerConv, multiplyMatrices } from './linear.ts';
+import { isConstant, type Value } from './view.ts';
+
+/**
+ * Models that are already quantized. Inside the network every value is its real (dequantized) self: a QuantizeLinear only
+ * says which values the file's own scale can hold, so it becomes a clip to them, and its range is the starting point of the scale search.
+ */
+function clipTo(context: Lowering, node: GraphNode, value: Value, scale: Tensor, zero: Tensor | undefined): Value {
+  const range = integerRange(zero?.type ?? 'uint8') ?? refuseNode(node, `quantization to ${zero?.type} is not supported`);
+  if (scale.data.length !== 1) refuseNode(node, 'activations quantized per channel are not supported');
+  const at = (q: number): number => (q - (zero?.data[0] ?? 0)) * scale.data[0]!;
+  return affine(context, context.asView(value), 1, 0, { low: at(range[0]), high: at(range[1]) });
+}
+
+/** A quantized operand as real values: constants are dequantized, varying ones already are real. */
+function real(context: Lowering, node: GraphNode, position: number, axis: number): Value {
+  const value = context.input(node, position);
+  if (!isConstant(value)) return value;
+  return {
+    constant: dequantize(node, value.constant, context.constant(node, position + 1), context.optionalConstant(node, position + 2), axis),
+  };
+}
+
+function constantReal(context: Lowering, node: GraphNode, position: number, axis: number): Tensor {
+  const value = real(context, node, position, axis);
+  return isConstant(value) ? value.constant : refuseNode(node, `input ${position} must be a constant`);
+}
+
+function qLinearConv(context: Lowering, node: GraphNode): void {
+  const weights = constantReal(context, node, 3, 0);
+  const xScale = context.constant(node, 1).data[0]!;
+  const wScale = context.constant(node, 4).data;
+  const bias = context.optionalConstant(node, 8);
+  const realBias =
+    bias &&
+    tensor(
+      'float64',
+      bias.dims,
+      Array.from(bias.data, (b, o) => b * xScale * (wScale[o] ?? wScale[0]!)),
+    );
+  lowerConv(context, node, weights, realBias, 0);
+  context.set(
+    node,
+    0,
+    clipTo(context, node, context.values.get(node.outputs[0]!)!, context.constant(node, 6), context.optionalConstant(node, 7)),
+  );
+}
+
+function qLinearMatMul(context: Lowering, node: GraphNode): void {
+  const b = context.input(node, 3);
+  const rank = isConstant(b) ? b.constant.dims.length : b.view.dims.length;
+  const product = multiplyMatrices(context, node, real(context, node, 0, 0), real(context, node, 3, rank - 1));
+  context.set(node, 0, clipTo(context, node, product, context.constant(node, 6), context.optionalConstant(node, 7)));
+}
+
+function qLinearBinary(multiply: boolean): (context: Lowering, node: GraphNode) => void {
+  return (context, node) => {
+    const [a, b] = [real(context, node, 0, 0), real(context, node, 3, 0)];
+    const [left, right] = [context.asView(a), context.asView(b)];
+    let result: Value;
+    if (isConstant(b)) result = multiply ? affine(context, left, b.constant, 0) : affine(context, left, 1, b.constant);
+    else if (isConstant(a)) result = multiply ? affine(context, right, a.constant, 0) : affine(context, right, 1, a.constant);
+    else result = multiply ? multiplied(context, node, left, right) : weightedSum(context, node, left, right, 1, 1);
+    context.set(node, 0, clipTo(context, node, result, context.constant(node, 6), context.optionalConstant(node, 7)));
+  };
+}
+
+/** Integer products keep the integers' own scale of one: zero points are subtracted on the way in. */
+function shifted(context: Lowering, node: GraphNode, position: number, zeroPosition: number): Value {
+  const value = context.input(node, position);
+  const zero = context.optionalConstant(node, zeroPosition);
+  if (zero === undefined || zero.data.every((z) => z === 0)) return value;
+  if (zero.data.length !== 1) refuseNode(node, 'a zero point per row is not supported');
+  if (!isConstant(value)) return affine(context, value.view, 1, -zero.data[0]!);
+  return { constant: { ...value.constant, type: 'float64', data: Float64Array.from(value.constant.data, (v) => v - zero.data[0]!) } };
+}
+
+function matMulInteger(context: Lowering, node: GraphNode): void {
+  context.set(node, 0, multiplyMatrices(context, node, shifted(context, node, 0, 2), shifted(context, node, 1, 3)));
+}
+
+function convInteger(context: Lowering, node: GraphNode): void {
+  const x = shifted(context, node, 0, 2);
+  const w = shifted(context, node, 1, 3);
+  if (!isConstant(w)) refuseNode(node, 'the weights must be constant');
+  const name = `${node.inputs[0]}/shifted`;
+  context.values.set(name, x);
+  lowerConv(context, { ...node, inputs: [name] }, w.constant, undefined, 0);
+}
+
+/** Real values pass through; a varying integer input is scaled. */
+function dequantizeLinear(context: Lowering, node: GraphNode): void {
+  const x = context.input(node, 0);
+  const name = node.inputs[0]!;
+  if (isConstant(x)) {
+    context.set(node, 0, { constant: dequantize(node, x.constant, context.constant(node, 1), context.optionalConstant(node, 2)) });
+    return;
+  }
+  if (!context.rawIntegers.has(name)) {
+    context.set(node, 0, x);
+    return;
+  }
+  const scale = context.constant(node, 1);
+  const zero = context.optionalConstant(node, 2);
+  if (scale.data.length !== 1) refuseNode(node, 'activations quantized per channel are not supported');
+  context.set(node, 0, affine(context, x.view, scale.data[0]!, -(zero?.data[0] ?? 0) * scale.data[0]!));
+}
+
+export const QUANTIZED_LOWERINGS: Readonly<Record<string, (context: Lowering, node: GraphNode) => void>> = {
+  QuantizeLinear: (context, node) =>
+    context.set(
+      node,
+      0,
+      clipTo(context, node, { view: context.view(node, 0) }, context.constant(node, 1), context.optionalConstant(node, 2)),
+    ),
+  DequantizeLinear: dequantizeLinear,
+  QLinearConv: qLinearConv,
+  QLinearMatMul: qLinearMatMul,
+  QLinearAdd: qLinearBinary(false),
+  QLinearMul: qLinearBinary(true),
+  MatMulInteger: matMulInteger,
+  ConvInteger: convInteger,
+};
