@@ -19,7 +19,9 @@ export function toHash(bytes: Uint8Array): Hash {
   return text as Hash;
 }
 
-/** Bytes of a 0x-prefixed hex string of even length. */
+/** Bytes of a 0x-prefixed hex string of even length; digits must have been checked. */
 export function fromHex(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text.slice(2), 'hex'));
+  const bytes = new Uint8Array((text.length - 2) / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i + 2, 2 * i + 4), 16);
+  return bytes;
 }

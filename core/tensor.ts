@@ -42,7 +42,8 @@ export function fromBytes(type: ElementType, bytes: Uint8Array): TypedArray {
       fix: `give a multiple of ${ELEMENT_BYTES[type]} bytes`,
     });
   }
-  const copy = bytes.slice();
+  // Not slice(): a Node Buffer's slice shares its memory.
+  const copy = new Uint8Array(bytes);
   if (type === 'u8') return copy;
   return type === 'i16' ? new Int16Array(copy.buffer) : new Int32Array(copy.buffer);
 }

@@ -1,4 +1,4 @@
-import type { AnyInstruction, Kind } from '../program/types.ts';
+import { type AnyInstruction, ATTRIBUTES, type Kind } from '../program/types.ts';
 import type { TypedArray } from '../tensor.ts';
 import { arg } from './arg.ts';
 import { divide } from './divide.ts';
@@ -10,7 +10,7 @@ import { map } from './map.ts';
 import { matmul } from './matmul.ts';
 import { max } from './max.ts';
 import { multiply } from './multiply.ts';
-import type { Operation, StepAccess, TensorShape } from './operation.ts';
+import { type Operation, requireInteger, type StepAccess, type TensorShape } from './operation.ts';
 import { rescale } from './rescale.ts';
 import { select } from './select.ts';
 import { sum } from './sum.ts';
@@ -48,7 +48,13 @@ function operationOf(instruction: AnyInstruction): AnyOperation {
   return OPERATIONS[instruction.kind] as unknown as AnyOperation;
 }
 
+/**
+ * Checks one instruction by itself: shapes, parameters, attributes, bounds.
+ * @throws AssayError PROGRAM_INVALID
+ */
 export function validateInstruction(instruction: AnyInstruction, sources: readonly TensorShape[]): void {
+  const attributes = instruction.attributes as Readonly<Record<string, number>>;
+  for (const name of ATTRIBUTES[instruction.kind]) requireInteger(instruction.kind, name, attributes[name]!, -2147483648, 2147483647);
   operationOf(instruction).validate(instruction, sources);
 }
 

@@ -3,6 +3,7 @@ import type { TypedArray } from '../tensor.ts';
 import {
   ACCUMULATOR_LIMIT,
   clamp,
+  half,
   magnitude,
   type Operation,
   refuse,
@@ -32,7 +33,7 @@ export interface LinearRow {
 
 export function linearRow(instruction: Linear, channel: number): LinearRow {
   const bytes = linearRowBytes(instruction.attributes);
-  const row = instruction.parameters.slice(channel * bytes, (channel + 1) * bytes);
+  const row = new Uint8Array(instruction.parameters.subarray(channel * bytes, (channel + 1) * bytes));
   const view = new DataView(row.buffer);
   const weights =
     instruction.attributes.weightBytes === 1 ? new Int8Array(row.buffer, 0, bytes - 5) : new Int16Array(row.buffer, 0, (bytes - 5) / 2);
@@ -49,7 +50,7 @@ function validateRows(instruction: Linear, sourceMagnitude: number): void {
       sum += Math.abs(weight);
     }
     requireInteger('linear', 'shift', shift, 0, 30);
-    const bound = sum * sourceMagnitude + Math.abs(bias) + (shift > 0 ? 2 ** (shift - 1) : 0);
+    const bound = sum * sourceMagnitude + Math.abs(bias) + half(shift);
     if (bound >= ACCUMULATOR_LIMIT) refuse('linear', 'the accumulator could overflow 32 bits', { channel, bound });
   }
 }

@@ -12,7 +12,7 @@ export function encodeMap(indices: Uint32Array, constants: TypedArray): Uint8Arr
 }
 
 export function decodeMap(instruction: Instruction<'map'>): { indices: Uint32Array; constants: TypedArray } {
-  const copy = instruction.parameters.slice();
+  const copy = new Uint8Array(instruction.parameters);
   return {
     indices: new Uint32Array(copy.buffer, 0, instruction.length),
     constants: fromBytes(instruction.type, copy.subarray(instruction.length * 4)),

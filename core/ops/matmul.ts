@@ -2,6 +2,7 @@ import type { Instruction } from '../program/types.ts';
 import {
   ACCUMULATOR_LIMIT,
   clamp,
+  half,
   magnitude,
   type Operation,
   refuse,
@@ -41,7 +42,7 @@ export const matmul: Operation<'matmul'> = {
     requireLength('matmul', instruction.length, a.batch * a.rows * a.columns);
     requireParameters('matmul', instruction.parameters, 0);
     const products = a.inner * magnitude(first.type, a.zeroPointA) * magnitude(second.type, a.zeroPointB);
-    const bound = products + Math.abs(a.bias) + 2 ** a.shift;
+    const bound = products + Math.abs(a.bias) + half(a.shift);
     if (bound >= ACCUMULATOR_LIMIT) refuse('matmul', 'the accumulator could overflow 32 bits', { bound });
   },
 

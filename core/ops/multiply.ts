@@ -2,6 +2,7 @@ import type { Instruction } from '../program/types.ts';
 import {
   clamp,
   EXACT_LIMIT,
+  half,
   magnitude,
   type Operation,
   refuse,
@@ -33,7 +34,7 @@ export const multiply: Operation<'multiply'> = {
     requireLength('multiply', instruction.length, sources[0]!.length);
     requireParameters('multiply', instruction.parameters, 0);
     const factors = magnitude(sources[0]!.type, a.zeroPointA) * magnitude(sources[1]!.type, a.zeroPointB);
-    const bound = factors * Math.max(1, Math.abs(a.multiplier)) + Math.abs(a.bias) + 2 ** a.shift;
+    const bound = factors * Math.max(1, Math.abs(a.multiplier)) + Math.abs(a.bias) + half(a.shift);
     if (!(bound < EXACT_LIMIT)) refuse('multiply', 'the product could leave the exact range', { bound });
   },
 

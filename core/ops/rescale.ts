@@ -4,6 +4,7 @@ import { readInteger } from './linear.ts';
 import {
   clamp,
   EXACT_LIMIT,
+  half,
   magnitude,
   type Operation,
   refuse,
@@ -81,7 +82,7 @@ export const rescale: Operation<'rescale'> = {
       const row = rescaleRow(instruction.parameters, channel);
       if (second === undefined && row.multiplierB !== 0) refuse('rescale', 'a multiplier without its source', { channel });
       const products = Math.abs(row.multiplierA) * magnitude(first!.type, a.zeroPointA) + Math.abs(row.multiplierB) * magnitudeB;
-      const bound = products + Math.abs(row.bias) + 2 ** a.shift;
+      const bound = products + Math.abs(row.bias) + half(a.shift);
       if (!(bound < EXACT_LIMIT)) refuse('rescale', 'the sum could leave the exact range', { channel, bound });
     }
   },

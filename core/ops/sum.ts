@@ -2,6 +2,7 @@ import type { Instruction } from '../program/types.ts';
 import {
   clamp,
   EXACT_LIMIT,
+  half,
   magnitude,
   type Operation,
   refuse,
@@ -41,7 +42,7 @@ export const sum: Operation<'sum'> = {
     requireLength('sum', instruction.length, a.batch * a.outHeight * a.outWidth * a.channels);
     requireParameters('sum', instruction.parameters, 0);
     const total = a.kernelHeight * a.kernelWidth * magnitude(sources[0]!.type, a.zeroPoint);
-    const bound = total * Math.max(1, Math.abs(a.multiplier)) + Math.abs(a.bias) + 2 ** a.shift;
+    const bound = total * Math.max(1, Math.abs(a.multiplier)) + Math.abs(a.bias) + half(a.shift);
     if (!(bound < EXACT_LIMIT)) refuse('sum', 'the sum could leave the exact range', { bound });
   },
 

@@ -93,7 +93,9 @@ function assemble(record: DecodedRecord, parameters: Uint8Array, position: numbe
  * Reads and fully validates a program file: every record, weight, shift and bound; nothing is trusted.
  * @throws AssayError PROGRAM_MALFORMED or PROGRAM_INVALID
  */
-export function decodeProgram(file: Uint8Array): Program {
+export function decodeProgram(given: Uint8Array): Program {
+  // A Node Buffer's slice shares memory; a plain view copies.
+  const file = new Uint8Array(given.buffer, given.byteOffset, given.length);
   if (file.length < HEADER_BYTES || file.length > LIMITS.programBytes) malformed('wrong size', { bytes: file.length });
   if (!MAGIC.every((byte, i) => file[i] === byte)) malformed('wrong first bytes');
   const view = new DataView(file.buffer, file.byteOffset, file.length);

@@ -1,5 +1,5 @@
 import { encodeMap } from '../../core/ops/map.ts';
-import { EXACT_LIMIT, magnitude } from '../../core/ops/operation.ts';
+import { EXACT_LIMIT, half, magnitude } from '../../core/ops/operation.ts';
 import { encodeRescaleRows } from '../../core/ops/rescale.ts';
 import { encodeTreeNodes } from '../../core/ops/tree.ts';
 import type { AnyInstruction, Attributes, Instruction, Kind, Program, TensorInterface } from '../../core/program/types.ts';
@@ -108,7 +108,7 @@ function linearParameters(r: Random, a: Attributes<'linear'>, source: 'u8' | 'i1
   const common = r.integer(0, 14);
   for (let o = 0; o < a.outChannels; o++) {
     const shift = type === 'u8' && r.chance(0.7) ? Math.max(1, common) : r.chance(0.5) ? common : r.integer(0, 30);
-    let room = 2 ** 31 - 1 - (shift === 0 ? 0 : 2 ** (shift - 1));
+    let room = 2 ** 31 - 1 - half(shift);
     const full = r.chance(0.2);
     for (let i = 0; i < fanIn; i++) {
       const most = Math.min(limit, Math.floor(room / size));
@@ -145,7 +145,7 @@ function matmul(r: Random): Draft<'matmul'> {
   const [zeroPointA, zeroPointB] = [zeroPointFor(r, first), zeroPointFor(r, second)];
   const shift = r.integer(0, 28);
   const product = magnitude(first, zeroPointA) * magnitude(second, zeroPointB);
-  const room = 2 ** 31 - 1 - 2 ** shift;
+  const room = 2 ** 31 - 1 - half(shift);
   const inner = Math.max(1, Math.min(r.integer(1, 70), Math.floor(room / product)));
   const type = r.pick(TYPES);
   const [batch, rows, columns, shareB] = [r.integer(1, 3), r.integer(1, 12), r.integer(1, 12), r.integer(0, 1)];
@@ -194,7 +194,7 @@ function rescale(r: Random): Draft<'rescale'> {
   const type = r.pick(TYPES);
   const small = r.chance(0.4);
   const rows = Array.from({ length: channels }, () => {
-    let room = EXACT_LIMIT - 1 - 2 ** shift;
+    let room = EXACT_LIMIT - 1 - half(shift);
     const multiplier = (size: number): number => {
       const most = small ? 100 : Math.min(2147483647, Math.floor(room / size));
       const value = r.extreme(-most, most);
@@ -230,7 +230,7 @@ function multiply(r: Random): Draft<'multiply'> {
     { type: second, length: lengthB },
   ] as const;
   if (isTooWide) factors = 2 ** 15 * magnitude(second, 0);
-  const room = EXACT_LIMIT - 1 - 2 ** shift;
+  const room = EXACT_LIMIT - 1 - half(shift);
   const most = Math.min(2147483647, Math.floor(room / factors));
   const multiplier = r.extreme(-most, most);
   const rest = Math.min(2147483647, room - Math.max(1, Math.abs(multiplier)) * factors);
@@ -276,7 +276,7 @@ function sum(r: Random): Draft<'sum'> {
   const zeroPoint = zeroPointAny(r, source);
   const shift = r.integer(0, 47);
   const total = window.kernelHeight * window.kernelWidth * magnitude(source, zeroPoint);
-  const room = EXACT_LIMIT - 1 - 2 ** shift;
+  const room = EXACT_LIMIT - 1 - half(shift);
   const most = r.chance(0.4) ? 50 : Math.min(2147483647, Math.floor(room / total));
   const multiplier = r.extreme(-most, most);
   const rest = Math.min(2147483647, room - Math.max(1, Math.abs(multiplier)) * total);
@@ -396,7 +396,7 @@ const GENERATORS: { readonly [K in ComputedKind]: (r: Random) => Draft<K> } = {
 
 /** A program of one random valid instruction of the kind, extremes favoured, and inputs of every style. */
 export function randomCase(kind: ComputedKind, r: Random): RandomCase {
-  const draft: Draft<ComputedKind> = GENERATORS[kind](r);
+  const draft = GENERATORS[kind](r) as Draft<ComputedKind>;
   const inputs = draft.sources.map((source) => r.tensor(source.type, source.length));
   const instruction = {
     kind,
