@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Fault, IClaimBoard, NodeProof, Unit, UnitKind} from "../interfaces/IClaimBoard.sol";
+import {IStepVerifier} from "../interfaces/IStepVerifier.sol";
+import {InstructionRecord} from "../libraries/InstructionRecord.sol";
+import {InstructionTree} from "../libraries/InstructionTree.sol";
+import {DisputeUnits} from "./DisputeUnits.sol";
+import {Openings} from "./Openings.sol";
+
+/// @title Checks what is proven against a posted trace: that a node belongs to it, that an element of it is wrong.
+library FaultCheck {
+    using InstructionRecord for bytes;
+
+    /// @dev What a claim is checked against.
+    struct Basis {
+        uint256 instructions;
+        bytes32 instructionRoot;
+        bytes32 traceRoot;
+    }
+
+    /// @notice The hash that an answer to a node or leaf demand must have: of the node, or the tensor's root for its top.
+    /// @param depth of the tensor's tree; the unit lies within it
+    function provenNode(Unit calldata unit, NodeProof calldata proof, uint256 depth, Basis memory basis)
+        internal
+        pure
+        returns (bytes32)
+    {
+        _requireRecord(proof.record, unit.position, proof.recordSiblings, basis);
+        // INVARIANT: HonestSafety. Type and length are the record's, so the unit exists in an honest prover's tensor.
+        if (unit.elementType != proof.record.elementType() || unit.length != proof.record.outputLength()) {
+            revert IClaimBoard.UnitInvalid();
+        }
+        uint256 height = InstructionTree.height(basis.instructions);
+        if (
+            proof.rootSiblings.length != height
+                || Openings.traceRoot(
+                        basis.instructions, Openings.climb(proof.tensorRoot, unit.position, proof.rootSiblings)
+                    ) != basis.traceRoot
+        ) revert IClaimBoard.RootOpeningInvalid();
+        if (unit.height == depth) {
+            if (proof.node != 0 || proof.nodeSiblings.length != 0) revert IClaimBoard.NodeOpeningInvalid();
+            return proof.tensorRoot;
+        }
+        if (proof.nodeSiblings.length != DisputeUnits.BITS_PER_LEVEL * (depth - unit.height)) {
+            revert IClaimBoard.NodeOpeningInvalid();
+        }
+        bytes32 top = Openings.climb(proof.node, unit.index, proof.nodeSiblings);
+        // INVARIANT: HonestSafety. Only what the prover itself posted is demanded, at its own place.
+        if (Openings.tensorRoot(unit.elementType, unit.length, top) != proof.tensorRoot) {
+            revert IClaimBoard.NodeOpeningInvalid();
+        }
+        return proof.node;
+    }
+
+    /// @notice Computes an element and reads it from the posted trace.
+    /// @return right what the instruction makes of the posted sources
+    /// @return claimed what the posted tensor holds
+    /// @return leaf the unit that the element lies in
+    function elements(Fault calldata fault, Basis memory basis, IStepVerifier verifier)
+        internal
+        view
+        returns (int256 right, int256 claimed, Unit memory leaf)
+    {
+        _requireRecord(fault.record, fault.position, fault.recordSiblings, basis);
+        // Inputs are the claim's own; no step computes them.
+        if (fault.record.kind() == InstructionRecord.INPUT) revert IClaimBoard.UnitInvalid();
+        uint32 length = fault.record.outputLength();
+        uint8 elementType = fault.record.elementType();
+        if (fault.element >= length || elementType > 2) revert IClaimBoard.UnitInvalid();
+        (bytes32 own, bytes32[] memory sourceRoots) = _openRoots(fault, basis);
+        uint256 byteOffset = uint256(fault.element) << elementType;
+        // casting to 'uint32' is safe because 2^32 elements of four bytes have 2^25 leaves
+        // forge-lint: disable-next-line(unsafe-typecast)
+        uint32 index = uint32(byteOffset / DisputeUnits.CHUNK_BYTES);
+        leaf = Unit(UnitKind.TensorLeaf, fault.position, 0, index, elementType, length);
+        _requireLeaf(fault, leaf, own);
+        claimed = _element(fault.leaf, byteOffset % DisputeUnits.CHUNK_BYTES, elementType);
+        right = verifier.step(fault.record, fault.element, sourceRoots, fault.evidence);
+    }
+
+    function _requireRecord(bytes calldata record, uint256 position, bytes32[] calldata siblings, Basis memory basis)
+        private
+        pure
+    {
+        bool valid = record.length == InstructionRecord.BYTES && position < basis.instructions;
+        // INVARIANT: Identity. The record is the model's own, at its own place.
+        if (
+            !valid
+                || !InstructionTree.opens(
+                    basis.instructionRoot, basis.instructions, position, Openings.leafHash(record), siblings
+                )
+        ) revert IClaimBoard.RecordOpeningInvalid();
+    }
+
+    function _requireLeaf(Fault calldata fault, Unit memory unit, bytes32 root) private pure {
+        uint256 size = DisputeUnits.tensorBytes(unit);
+        uint256 depth = DisputeUnits.tensorDepth(unit);
+        // INVARIANT: CanonicalEncoding. A leaf has exactly its bytes, at exactly its depth.
+        bool valid = fault.leaf.length == DisputeUnits.chunkBytes(size, unit.index)
+            && fault.leafSiblings.length == DisputeUnits.BITS_PER_LEVEL * depth;
+        if (!valid) revert IClaimBoard.NodeOpeningInvalid();
+        bytes32 top = Openings.climb(Openings.leafHash(fault.leaf), unit.index, fault.leafSiblings);
+        if (Openings.tensorRoot(unit.elementType, unit.length, top) != root) revert IClaimBoard.NodeOpeningInvalid();
+    }
+
+    /// @dev Opens the roots of the instruction's own tensor and of its sources, and puts them in the sources' order.
+    function _openRoots(Fault calldata fault, Basis memory basis)
+        private
+        pure
+        returns (bytes32 own, bytes32[] memory sourceRoots)
+    {
+        uint256 sources = fault.record.sourceCount();
+        if (sources > 8) revert IClaimBoard.RecordOpeningInvalid();
+        uint256[] memory positions = new uint256[](sources + 1);
+        uint256 count = 0;
+        for (uint256 i = 0; i <= sources; ++i) {
+            count = _insert(positions, count, _positionOf(fault, i, sources));
+        }
+        assembly ("memory-safe") {
+            mstore(positions, count)
+        }
+        uint256 height = InstructionTree.height(basis.instructions);
+        if (fault.roots.length != count || positions[count - 1] >= basis.instructions) {
+            revert IClaimBoard.RootOpeningInvalid();
+        }
+        sourceRoots = new bytes32[](sources);
+        for (uint256 i = 0; i <= sources; ++i) {
+            uint256 position = _positionOf(fault, i, sources);
+            uint256 place = 0;
+            while (positions[place] != position) ++place;
+            if (i == sources) own = fault.roots[place];
+            else sourceRoots[i] = fault.roots[place];
+        }
+        bytes32 top = Openings.climbMany(positions, fault.roots, fault.rootSiblings, height);
+        if (Openings.traceRoot(basis.instructions, top) != basis.traceRoot) revert IClaimBoard.RootOpeningInvalid();
+    }
+
+    /// @dev Position of the i-th source; of the instruction itself after the last.
+    function _positionOf(Fault calldata fault, uint256 i, uint256 sources) private pure returns (uint256 position) {
+        if (i == sources) return fault.position;
+        (position,,) = fault.record.source(i);
+    }
+
+    /// @dev Inserts into the ascending first `count` entries unless it is there; returns the new count.
+    function _insert(uint256[] memory sorted, uint256 count, uint256 value) private pure returns (uint256) {
+        uint256 place = count;
+        while (place > 0 && sorted[place - 1] >= value) --place;
+        if (place < count && sorted[place] == value) return count;
+        for (uint256 i = count; i > place; --i) {
+            sorted[i] = sorted[i - 1];
+        }
+        sorted[place] = value;
+        return count + 1;
+    }
+
+    /// @dev Little-endian element: u8, i16 or i32 two's complement.
+    function _element(bytes calldata leaf, uint256 offset, uint8 elementType) private pure returns (int256) {
+        if (elementType == 0) return int256(uint256(uint8(leaf[offset])));
+        if (elementType == 1) {
+            return int16(uint16(uint8(leaf[offset])) | uint16(uint8(leaf[offset + 1])) << 8);
+        }
+        uint32 value = 0;
+        for (uint256 i = 0; i < 4; ++i) {
+            value |= uint32(uint8(leaf[offset + i])) << uint32(8 * i);
+        }
+        return int32(value);
+    }
+}
