@@ -218,7 +218,8 @@ contract ClaimBoard is BoardLedger {
         if (roots.length != count) revert RootCountInvalid(roots.length, count);
         if (Openings.listRoot(roots[:inputs.count()]) != claim.inputRoot) revert InputRootMismatch();
         if (Openings.listRoot(roots[count - outputs.count():]) != claim.outputRoot) revert OutputRootMismatch();
-        bytes32 traceRoot = Openings.traceRoot(count, Openings.topOf(roots, InstructionTree.height(count)));
+        bytes32 traceRoot =
+            Openings.traceRoot(count, Openings.topOf(Openings.rootLeaves(roots), InstructionTree.height(count)));
         dispute.traceRoot = traceRoot;
         uint256 fee = _settle(dispute, demanded, UnitKind.TensorRoots);
         emit RootsPosted(source, claimId, traceRoot, roots, fee);

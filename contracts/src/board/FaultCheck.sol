@@ -35,7 +35,8 @@ library FaultCheck {
         if (
             proof.rootSiblings.length != height
                 || Openings.traceRoot(
-                        basis.instructions, Openings.climb(proof.tensorRoot, unit.position, proof.rootSiblings)
+                        basis.instructions,
+                        Openings.climb(Openings.rootLeaf(proof.tensorRoot), unit.position, proof.rootSiblings)
                     ) != basis.traceRoot
         ) revert IClaimBoard.RootOpeningInvalid();
         if (unit.height == depth) {
@@ -132,7 +133,7 @@ library FaultCheck {
             if (i == sources) own = fault.roots[place];
             else sourceRoots[i] = fault.roots[place];
         }
-        bytes32 top = Openings.climbMany(positions, fault.roots, fault.rootSiblings, height);
+        bytes32 top = Openings.climbMany(positions, Openings.rootLeaves(fault.roots), fault.rootSiblings, height);
         if (Openings.traceRoot(basis.instructions, top) != basis.traceRoot) revert IClaimBoard.RootOpeningInvalid();
     }
 

@@ -4,8 +4,6 @@ pragma solidity ^0.8.28;
 /// @title Trees of a claim: tensors, the list of their roots, single nodes (docs/program-format.md, "Trees").
 /// @dev Hashes and siblings are read from calldata; every loop is bounded by the tree's height or its number of leaves.
 library Openings {
-    uint256 private constant FAN_OUT = 32;
-
     /// @notice `keccak(0x00 ‖ bytes)`.
     function leafHash(bytes calldata leaf) internal pure returns (bytes32 hash) {
         assembly ("memory-safe") {
@@ -38,37 +36,48 @@ library Openings {
     }
 
     /// @notice Top of the tree over hashes, `height` binary levels high, places beyond the list EMPTY.
-    /// @param hashes at most 2^height
-    function topOf(bytes32[] calldata hashes, uint256 height) internal pure returns (bytes32) {
-        uint256 count = hashes.length;
-        if (height == 0) return hashes[0];
-        bytes32[] memory level = new bytes32[]((count + 1) / 2);
-        for (uint256 i = 0; i < level.length; ++i) {
-            level[i] = nodeHash(hashes[2 * i], 2 * i + 1 < count ? hashes[2 * i + 1] : bytes32(0));
-        }
-        count = level.length;
-        for (uint256 b = 1; b < height; ++b) {
-            uint256 above = (count + 1) / 2;
-            for (uint256 i = 0; i < above; ++i) {
+    /// @param level at least one hash, at most 2^height; overwritten
+    function topOf(bytes32[] memory level, uint256 height) internal pure returns (bytes32) {
+        uint256 count = level.length;
+        for (uint256 b = 0; b < height; ++b) {
+            uint256 parents = (count + 1) / 2;
+            for (uint256 i = 0; i < parents; ++i) {
                 level[i] = nodeHash(level[2 * i], 2 * i + 1 < count ? level[2 * i + 1] : bytes32(0));
             }
-            count = above;
+            count = parents;
         }
         return level[0];
+    }
+
+    /// @notice Leaves of a trace's tree: each tensor root hashed as a leaf.
+    function rootLeaves(bytes32[] calldata roots) internal pure returns (bytes32[] memory leaves) {
+        leaves = roots;
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            leaves[i] = rootLeaf(leaves[i]);
+        }
+    }
+
+    /// @notice `keccak(0x00 ‖ root)`.
+    function rootLeaf(bytes32 root) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore8(0x00, 0)
+            mstore(0x01, root)
+            hash := keccak256(0x00, 0x21)
+        }
     }
 
     /// @notice Top that several leaves and their siblings lead up to: siblings follow level by level and ascending within a
     /// level, none that is itself opened or computed.
     /// @param indices strictly ascending, below 2^height; overwritten
+    /// @param known their hashes; overwritten
     /// @param siblings exactly those needed
     /// @return top 0 when there are too few or too many siblings
-    function climbMany(uint256[] memory indices, bytes32[] calldata hashes, bytes32[] calldata siblings, uint256 height)
+    function climbMany(uint256[] memory indices, bytes32[] memory known, bytes32[] calldata siblings, uint256 height)
         internal
         pure
         returns (bytes32 top)
     {
         uint256 count = indices.length;
-        bytes32[] memory known = hashes;
         uint256 used = 0;
         for (uint256 b = 0; b < height; ++b) {
             uint256 parents = 0;
@@ -103,7 +112,7 @@ library Openings {
         return keccak256(abi.encodePacked(bytes1(0x03), roots));
     }
 
-    /// @notice `keccak(0x05 ‖ count ‖ top)`.
+    /// @notice `keccak(0x05 ‖ count ‖ top)`; leaf i of the tree is the root of tensor i.
     function traceRoot(uint256 count, bytes32 top) internal pure returns (bytes32) {
         // casting to 'uint32' is safe because a model has at most 512 instructions
         // forge-lint: disable-next-line(unsafe-typecast)
