@@ -24,6 +24,7 @@ export const nodeConfigSchema = z.strictObject({
   confirmations: z.int().min(0).max(256).default(0),
   pollMilliseconds: z.int().min(50).max(60_000).default(500),
   proofProcesses: z.int().min(1).max(16).default(1),
+  requestsPerMinute: z.int().min(1).max(1_000_000).default(6_000).describe('HTTP requests of one address'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** Development chains only. */
   fault: z.strictObject({ seed: z.int().min(0).max(0xffffffff), kind: z.enum(FAULT_KINDS).default('tensor') }).optional(),

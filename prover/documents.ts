@@ -1,3 +1,4 @@
+import { type Unit, unitKey } from '../core/dispute/units.ts';
 import type { Fault } from './fault.ts';
 
 /** What the node remembers; JSON only, integers beyond 2^53 as decimal text. */
@@ -32,19 +33,10 @@ export interface ClaimDocument {
   readonly claimedAt: number;
 }
 
-export interface UnitDocument {
-  readonly kind: number;
-  readonly position: number;
-  readonly height: number;
-  readonly index: number;
-  readonly elementType: number;
-  readonly length: number;
-}
-
 /** A demand on one of our claims that waits for its answer. */
 export interface DemandDocument {
   readonly claimId: string;
-  readonly unit: UnitDocument;
+  readonly unit: Unit;
   /** Unix seconds. */
   readonly deadline: number;
 }
@@ -64,6 +56,6 @@ export function orderedId(number: string | bigint): string {
 }
 
 /** A unit's one spelling, below its claim. */
-export function demandKey(claimId: string, unit: UnitDocument): string {
-  return `${orderedId(claimId)}/${[unit.kind, unit.position, unit.height, unit.index].map((n) => n.toString().padStart(10, '0')).join('-')}`;
+export function demandKey(claimId: string, unit: Unit): string {
+  return `${orderedId(claimId)}/${unitKey(unit)}`;
 }

@@ -31,7 +31,7 @@ export async function answerInput(model: Runnable, input: Uint8Array, plan: Faul
 }
 
 /** All tensors behind an answer, the same ones every time. */
-export async function traceOf(model: Runnable, input: Uint8Array, fault: Fault | undefined): Promise<readonly TypedArray[]> {
+export async function tensorsOf(model: Runnable, input: Uint8Array, fault: Fault | undefined): Promise<readonly TypedArray[]> {
   const honest = await model.session.trace(splitTensors(inputForms(model.program), input));
   return fault === undefined ? honest : replayFault(model.program, honest, fault);
 }

@@ -1,0 +1,136 @@
+import { type Address, bytesToHex, type Chain, type Hex, type PublicClient, type Transport } from 'viem';
+import { claimBoardAbi, modelRegistryAbi, requestsAbi, stakeVaultAbi } from '../contracts/client/abi-draft.ts';
+import type { Sender } from '../contracts/client/sender.ts';
+import { UNIT_KINDS, type Unit } from '../core/dispute/units.ts';
+
+export interface Addresses {
+  readonly registry: Address;
+  readonly vault: Address;
+  readonly requests: Address;
+  readonly board: Address;
+}
+
+/** States of a request on chain (IRequests.Status). */
+export const STATUS = { none: 0, open: 1, claimed: 2, final: 3, faulted: 4, refunded: 5 } as const;
+/** IClaimBoard.DemandStatus.Open. */
+const DEMAND_OPEN = 1;
+
+/** The node's reads and writes, one function each; nothing else in the node knows an ABI. */
+export class NodeChain {
+  readonly client: PublicClient<Transport, Chain>;
+  readonly addresses: Addresses;
+  readonly sender: Sender;
+
+  constructor(client: PublicClient<Transport, Chain>, addresses: Addresses, sender: Sender) {
+    this.client = client;
+    this.addresses = addresses;
+    this.sender = sender;
+  }
+
+  /** Owner whose stake answers for the node's key; the zero address when the key is not registered. */
+  owner(): Promise<Address> {
+    return this.client.readContract({
+      address: this.addresses.vault,
+      abi: stakeVaultAbi,
+      functionName: 'proverOf',
+      args: [this.sender.address],
+    });
+  }
+
+  freeStake(owner: Address): Promise<bigint> {
+    return this.client.readContract({ address: this.addresses.vault, abi: stakeVaultAbi, functionName: 'freeOf', args: [owner] });
+  }
+
+  record(modelId: Hex) {
+    return this.client.readContract({ address: this.addresses.registry, abi: modelRegistryAbi, functionName: 'recordOf', args: [modelId] });
+  }
+
+  request(requestId: string) {
+    return this.client.readContract({
+      address: this.addresses.requests,
+      abi: requestsAbi,
+      functionName: 'requestOf',
+      args: [BigInt(requestId)],
+    });
+  }
+
+  context(requestId: string, owner: Address, modelId: Hex): Promise<bigint> {
+    return this.client.readContract({
+      address: this.addresses.requests,
+      abi: requestsAbi,
+      functionName: 'contextOf',
+      args: [BigInt(requestId), owner, modelId],
+    });
+  }
+
+  isFinal(claimId: string): Promise<boolean> {
+    return this.client.readContract({
+      address: this.addresses.board,
+      abi: claimBoardAbi,
+      functionName: 'isFinal',
+      args: [this.addresses.requests, claimHex(claimId)],
+    });
+  }
+
+  async isDemandOpen(claimId: string, unit: Unit): Promise<boolean> {
+    const demand = await this.client.readContract({
+      address: this.addresses.board,
+      abi: claimBoardAbi,
+      functionName: 'demandOf',
+      args: [this.addresses.requests, claimHex(claimId), unitOnChain(unit)],
+    });
+    return demand.status === DEMAND_OPEN;
+  }
+
+  async claim(requestId: string, output: Uint8Array): Promise<void> {
+    await this.toRequests('claim', [BigInt(requestId), bytesToHex(output)]);
+  }
+
+  async fulfil(requestId: string, key: Uint8Array, proof: Uint8Array, input: Uint8Array, output: Uint8Array): Promise<void> {
+    await this.toRequests('fulfilProof', [BigInt(requestId), ...[key, proof, input, output].map((bytes) => bytesToHex(bytes))]);
+  }
+
+  async finalize(requestId: string, output: Hex): Promise<void> {
+    await this.toRequests('finalize', [BigInt(requestId), output]);
+  }
+
+  async postRoots(claimId: string, roots: readonly Hex[]): Promise<void> {
+    await this.toBoard('answerRoots', [this.addresses.requests, claimHex(claimId), roots]);
+  }
+
+  async postAnswers(answers: readonly { readonly claimId: string; readonly unit: Unit; readonly data: Uint8Array }[]): Promise<void> {
+    const encoded = answers.map(({ claimId, unit, data }) => ({
+      source: this.addresses.requests,
+      claimId: claimHex(claimId),
+      unit: unitOnChain(unit),
+      data: bytesToHex(data),
+    }));
+    await this.toBoard('answer', [encoded]);
+  }
+
+  private toRequests(functionName: string, args: readonly unknown[]) {
+    return this.sender.send({ address: this.addresses.requests, abi: requestsAbi, functionName, args });
+  }
+
+  private toBoard(functionName: string, args: readonly unknown[]) {
+    return this.sender.send({ address: this.addresses.board, abi: claimBoardAbi, functionName, args });
+  }
+}
+
+/** Claim ids on the board are request ids as words. */
+export function claimHex(claimId: string): Hex {
+  return `0x${BigInt(claimId).toString(16).padStart(64, '0')}`;
+}
+
+/** A unit as the contract spells it. */
+export function unitOnChain(unit: Unit) {
+  return { ...unit, kind: UNIT_KINDS.indexOf(unit.kind) };
+}
+
+/** A unit as an event tells it; undefined for a kind that this version does not know. */
+export function unitFromChain(unit: { readonly kind: number } & Omit<Unit, 'kind'>): Unit | undefined {
+  const kind = UNIT_KINDS[unit.kind];
+  if (kind === undefined) return undefined;
+  const { position, height, index, elementType, length } = unit;
+  return { kind, position, height, index, elementType, length };
+}
