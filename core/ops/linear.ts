@@ -1,5 +1,5 @@
 import type { Instruction } from '../program/types.ts';
-import type { TypedArray } from '../tensor.ts';
+import { runLinear } from './linear-kernel.ts';
 import {
   ACCUMULATOR_LIMIT,
   clamp,
@@ -80,24 +80,7 @@ export const linear: Operation<'linear'> = {
   },
 
   execute(instruction, sources, out) {
-    const a = instruction.attributes;
-    const x = sources[0]!;
-    const rows = Array.from({ length: a.outChannels }, (_, channel) => linearRow(instruction, channel));
-    const perGroup = a.channels / a.groups;
-    const outPerGroup = a.outChannels / a.groups;
-    const taps: number[] = [];
-    let position = 0;
-    for (let n = 0; n < a.batch; n++)
-      for (let oy = 0; oy < a.outHeight; oy++)
-        for (let ox = 0; ox < a.outWidth; ox++) {
-          taps.length = 0;
-          eachTap(a, n, oy, ox, (offset, tap) => taps.push(offset, tap * perGroup));
-          for (let o = 0; o < a.outChannels; o++) {
-            const { weights, bias, shift } = rows[o]!;
-            const acc = bias + dot(x, weights, taps, Math.floor(o / outPerGroup) * perGroup, perGroup, a.zeroPoint);
-            out[position++] = clamp(shiftHalfUp(acc, shift), a.low, a.high);
-          }
-        }
+    runLinear(instruction, sources[0]!, out);
   },
 
   step(instruction, _sources, element, access) {
@@ -121,16 +104,6 @@ export const linear: Operation<'linear'> = {
     return clamp(shiftHalfUp(acc, access.parameter(base + bytes - 1)), a.low, a.high);
   },
 };
-
-function dot(x: TypedArray, w: Int8Array | Int16Array, taps: readonly number[], channel: number, count: number, zeroPoint: number): number {
-  let acc = 0;
-  for (let t = 0; t < taps.length; t += 2) {
-    const from = taps[t]! + channel;
-    const weight = taps[t + 1]!;
-    for (let c = 0; c < count; c++) acc = (acc + Math.imul(x[from + c]! - zeroPoint, w[weight + c]!)) | 0;
-  }
-  return acc;
-}
 
 /** Little-endian two's complement integer of 1, 2 or 4 parameter bytes. */
 export function readInteger(access: { parameter(offset: number): number }, offset: number, bytes: number): number {

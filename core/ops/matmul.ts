@@ -48,16 +48,17 @@ export const matmul: Operation<'matmul'> = {
 
   execute(instruction, sources, out) {
     const a = instruction.attributes;
-    const [x, y] = [sources[0]!, sources[1]!];
+    const [x, y] = [Int32Array.from(sources[0]!, (v) => v - a.zeroPointA), Int32Array.from(sources[1]!, (v) => v - a.zeroPointB)];
+    const addend = a.bias + half(a.shift);
     let position = 0;
     for (let b = 0; b < a.batch; b++)
       for (let i = 0; i < a.rows; i++)
         for (let j = 0; j < a.columns; j++) {
           const p = (b * a.rows + i) * a.inner;
           const q = rowOfB(a, b, j);
-          let acc = a.bias;
-          for (let k = 0; k < a.inner; k++) acc += (x[p + k]! - a.zeroPointA) * (y[q + k]! - a.zeroPointB);
-          out[position++] = clamp(shiftHalfUp(acc, a.shift), a.low, a.high);
+          let acc = addend;
+          for (let k = 0; k < a.inner; k++) acc = (acc + Math.imul(x[p + k]!, y[q + k]!)) | 0;
+          out[position++] = clamp(acc >> a.shift, a.low, a.high);
         }
   },
 

@@ -1,6 +1,6 @@
 import { TYPE_MAXIMUM, TYPE_MINIMUM } from '../tensor.ts';
 import { type Operation, refuse, requireInteger, requireLength, requireParameters, requireSources } from './operation.ts';
-import { eachTap, requireWindow } from './window.ts';
+import { eachPixel, eachTap, requireWindow } from './window.ts';
 
 /**
  * Largest (`minimum` = 0) or smallest (1) value of each window, per channel; taps outside the image are skipped; a window
@@ -19,8 +19,21 @@ export const max: Operation<'max'> = {
   },
 
   execute(instruction, sources, out) {
+    const a = instruction.attributes;
     const x = sources[0]!;
-    for (let e = 0; e < out.length; e++) out[e] = best(instruction, e, (index) => x[index]!);
+    const isMinimum = a.minimum === 1;
+    out.fill(isMinimum ? TYPE_MAXIMUM[instruction.type] : TYPE_MINIMUM[instruction.type]);
+    let position = 0;
+    eachPixel(a, (batch, y, column) => {
+      eachTap(a, batch, y, column, (offset) => {
+        for (let c = 0; c < a.channels; c++) {
+          const value = x[offset + c]!;
+          const known = out[position + c]!;
+          if (isMinimum ? value < known : value > known) out[position + c] = value;
+        }
+      });
+      position += a.channels;
+    });
   },
 
   step(instruction, _sources, element, access) {

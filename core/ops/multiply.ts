@@ -39,9 +39,13 @@ export const multiply: Operation<'multiply'> = {
   },
 
   execute(instruction, sources, out) {
+    const a = instruction.attributes;
     const [x, y] = [sources[0]!, sources[1]!];
+    const scale = 2 ** a.shift;
+    const addend = a.bias + half(a.shift);
     for (let e = 0; e < out.length; e++) {
-      out[e] = product(instruction.attributes, x[e]!, y[repeatIndex(e, instruction.attributes.innerB, y.length)]!);
+      const acc = (x[e]! - a.zeroPointA) * (y[repeatIndex(e, a.innerB, y.length)]! - a.zeroPointB) * a.multiplier + addend;
+      out[e] = clamp(Math.floor(acc / scale), a.low, a.high);
     }
   },
 

@@ -92,9 +92,18 @@ export const rescale: Operation<'rescale'> = {
     const x = sources[0]!;
     const y: TypedArray | undefined = sources[1];
     const rows = Array.from({ length: a.channels }, (_, channel) => rescaleRow(instruction.parameters, channel));
+    const [multiplierA, multiplierB] = [
+      Float64Array.from(rows, (row) => row.multiplierA),
+      Float64Array.from(rows, (row) => row.multiplierB),
+    ];
+    const addend = Float64Array.from(rows, (row) => row.bias + half(a.shift));
+    const scale = 2 ** a.shift;
+    const isPlain = y?.length === out.length && a.innerB === 1;
     for (let e = 0; e < out.length; e++) {
-      const second = y === undefined ? a.zeroPointB : y[repeatIndex(e, a.innerB, y.length)]!;
-      out[e] = combine(a, rows[channelOf(a, e)]!, x[e]!, second);
+      const c = a.channels === 1 ? 0 : channelOf(a, e);
+      const second = y === undefined ? a.zeroPointB : y[isPlain ? e : repeatIndex(e, a.innerB, y.length)]!;
+      const acc = multiplierA[c]! * (x[e]! - a.zeroPointA) + multiplierB[c]! * (second - a.zeroPointB) + addend[c]!;
+      out[e] = clamp(Math.floor(acc / scale), a.low, a.high);
     }
   },
 

@@ -13,7 +13,7 @@ import {
   requireSources,
   shiftHalfUp,
 } from './operation.ts';
-import { eachTap, requireWindow } from './window.ts';
+import { eachPixel, eachTap, requireWindow } from './window.ts';
 
 function windowSum(a: Instruction<'sum'>['attributes'], element: number, read: (index: number) => number): number {
   const channel = element % a.channels;
@@ -47,8 +47,19 @@ export const sum: Operation<'sum'> = {
   },
 
   execute(instruction, sources, out) {
+    const a = instruction.attributes;
     const x = sources[0]!;
-    for (let e = 0; e < out.length; e++) out[e] = windowSum(instruction.attributes, e, (index) => x[index]!);
+    const sums = new Float64Array(a.channels);
+    const scale = 2 ** a.shift;
+    const addend = a.bias + half(a.shift);
+    let position = 0;
+    eachPixel(a, (batch, y, column) => {
+      sums.fill(0);
+      eachTap(a, batch, y, column, (offset) => {
+        for (let c = 0; c < sums.length; c++) sums[c] = sums[c]! + x[offset + c]! - a.zeroPoint;
+      });
+      for (let c = 0; c < sums.length; c++) out[position++] = clamp(Math.floor((sums[c]! * a.multiplier + addend) / scale), a.low, a.high);
+    });
   },
 
   step(instruction, _sources, element, access) {

@@ -40,6 +40,12 @@ export function requireWindow(kind: Kind, w: WindowAttributes, sourceLength: num
   if (expected !== sourceLength) refuse(kind, 'the source does not have the length of the window geometry', { sourceLength, expected });
 }
 
+/** Calls `visit(batch, outY, outX)` for every output pixel, in the order of the output tensor. */
+export function eachPixel(w: WindowAttributes, visit: (batch: number, outY: number, outX: number) => void): void {
+  for (let batch = 0; batch < w.batch; batch++)
+    for (let y = 0; y < w.outHeight; y++) for (let x = 0; x < w.outWidth; x++) visit(batch, y, x);
+}
+
 /** Calls `visit(rowOffset, kernelIndex)` for each tap inside the image: rowOffset is the element index of channel 0 there. */
 export function eachTap(
   w: WindowAttributes,
