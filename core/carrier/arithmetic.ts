@@ -117,7 +117,7 @@ function combine(a: Scalars, b: Scalars, f: (x: number, y: number) => number): S
 export function requantize(g: GraphBuilder, acc: Value, r: Requantization): Value {
   const greatestShift = r.shift.values.reduce((most, k) => Math.max(most, k), 0);
   const work = acc.type === 'i64' ? 'i64' : workType(r.bound, greatestShift);
-  const wide = g.cast(acc, work);
+  const wide = g.cast(g.reshape(acc, compactDims(acc.dims)), work);
   let result: Value;
   if (greatestShift === 0) result = add(g, wide, r.bias);
   else {
@@ -148,9 +148,15 @@ export function zeroBytes(zeroPoint: number): { high: number; low: number } {
   return { high: (zeroPoint + 32768) >> 8, low: (zeroPoint + 32768) & 255 };
 }
 
+/** A shape without axes of one: onnxruntime broadcasts over a trailing 1 element by element. */
+export function compactDims(dims: readonly number[]): readonly number[] {
+  const long = dims.filter((dim) => dim !== 1);
+  return long.length === 0 ? [1] : long;
+}
+
 /**
- * Constants indexed by `⌊e / inner⌋ mod count` for e below `length`, shaped to meet a value of dims [outer, count, inner]; written
- * out one by one where the pattern does not end with the tensor.
+ * Constants indexed by `⌊e / inner⌋ mod count` for e below `length`, shaped to meet a value seen as [outer, count, inner]; written out
+ * one by one where the pattern does not end with the tensor.
  */
 export interface Pattern {
   readonly valueDims: readonly number[];
@@ -160,8 +166,11 @@ export interface Pattern {
 }
 
 export function patternOf(length: number, count: number, inner: number): Pattern {
-  if (length % (count * inner) === 0)
-    return { valueDims: [length / (count * inner), count, inner], constantDims: [count, 1], positions: undefined };
+  if (count === 1) return { valueDims: [length], constantDims: [], positions: undefined };
+  if (length % (count * inner) === 0) {
+    const valueDims = compactDims([length / (count * inner), count, inner]);
+    return { valueDims, constantDims: inner === 1 ? [count] : [count, 1], positions: undefined };
+  }
   const positions = Array.from({ length }, (_, e) => Math.floor(e / inner) % count);
   return { valueDims: [length], constantDims: [length], positions };
 }
@@ -175,7 +184,9 @@ export function repeated(g: GraphBuilder, b: Value, length: number, inner: numbe
   const count = sizeOf(b.dims);
   if (count === 1) return g.reshape(b, []);
   if (count === length && inner === 1) return g.reshape(b, dims);
-  if (dims.length === 3 && dims[1] === count && dims[2] === inner) return g.reshape(b, [count, 1]);
+  const own = patternOf(length, count, inner);
+  const isSame = own.positions === undefined && own.valueDims.length === dims.length && own.valueDims.every((dim, i) => dim === dims[i]);
+  if (isSame) return g.reshape(b, own.constantDims);
   if (length % (count * inner) === 0) {
     const shape = [length / (count * inner), count, inner];
     const expanded = g.node('Expand', [g.reshape(b, [count, 1]), g.constant('i64', [3], shape)], { type: b.type, dims: shape });
