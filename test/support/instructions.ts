@@ -4,7 +4,7 @@ import { encodeRescaleRows } from '../../core/ops/rescale.ts';
 import { encodeTreeNodes } from '../../core/ops/tree.ts';
 import type { AnyInstruction, Attributes, Instruction, Kind, Program, TensorInterface } from '../../core/program/types.ts';
 import { KINDS } from '../../core/program/types.ts';
-import { allocate, type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM, type TypedArray, toBytes } from '../../core/tensor.ts';
+import { type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM, type TypedArray, toBytes } from '../../core/tensor.ts';
 import type { Random } from './random.ts';
 
 export type ComputedKind = Exclude<Kind, 'input'>;
@@ -301,7 +301,7 @@ function map(r: Random): Draft<'map'> {
 
 function gather(r: Random): Draft<'gather'> {
   const [type, index] = [r.pick(TYPES), r.pick(TYPES)];
-  const [outer, axis, width, count, perOuter] = [r.integer(1, 4), r.integer(1, 40), r.integer(1, 5), r.integer(1, 12), r.integer(0, 1)];
+  const [outer, axis, width, count, perOuter] = [r.integer(1, 4), r.integer(1, 40), r.integer(1, 5), r.integer(1, 60), r.integer(0, 1)];
   const offset = r.chance(0.6) ? 0 : r.extreme(-2147483648, 2147483647);
   return {
     type,
@@ -322,7 +322,7 @@ function select(r: Random): Draft<'select'> {
 
 function arg(r: Random): Draft<'arg'> {
   const [source, type] = [r.pick(TYPES), r.pick(TYPES)];
-  const [outer, axis, inner] = [r.integer(1, 8), r.integer(1, type === 'u8' ? 256 : 300), r.integer(1, 6)];
+  const [outer, axis, inner] = [r.integer(1, 20), r.integer(1, type === 'u8' ? 256 : 300), r.integer(1, 6)];
   return {
     type,
     length: outer * inner,
@@ -361,7 +361,7 @@ function isqrt(r: Random): Draft<'isqrt'> {
 
 function tree(r: Random): Draft<'tree'> {
   const [source, type] = [r.pick(TYPES), r.pick(TYPES)];
-  const [rows, features, trees, nodes] = [r.integer(1, 6), r.integer(1, 10), r.integer(1, 8), r.integer(1, type === 'u8' ? 256 : 300)];
+  const [rows, features, trees, nodes] = [r.integer(1, 60), r.integer(1, 10), r.integer(1, 8), r.integer(1, type === 'u8' ? 256 : 300)];
   const list = Array.from({ length: trees * nodes }, () => ({
     feature: r.integer(0, features - 1),
     left: r.integer(0, nodes - 1),
@@ -407,9 +407,4 @@ export function randomCase(kind: ComputedKind, r: Random): RandomCase {
     parameters: draft.parameters ?? new Uint8Array(),
   } as Instruction as AnyInstruction;
   return { program: programOf(draft.sources, [instruction]), inputs };
-}
-
-/** Empty typed array of each type, for tests of shapes. */
-export function zeros(type: ElementType, length: number): TypedArray {
-  return allocate(type, length);
 }
