@@ -1,5 +1,5 @@
 import type { Hash } from '../core/brand.ts';
-import { type Unit, unitKey } from '../core/dispute/units.ts';
+import { type DisputeEvent, type ObservedDispute, observe, QUIET } from '../core/dispute/observed.ts';
 import type { StateDirectory } from '../runtime/state-directory.ts';
 
 /** A request, as far as checking its answer needs it. Input bytes lie among the artifacts, under the root. */
@@ -22,10 +22,10 @@ export interface WatchedClaim {
   readonly prover: string;
   readonly outputRoot: Hash;
   readonly state: ClaimState;
-  /** Units this challenger paid for, with escrow perhaps to reclaim. */
-  readonly demanded: readonly Unit[];
-  /** Salt of the commitment to a fault, hex; kept so that a restart can still reveal. */
-  readonly salt?: string;
+  /** Unix seconds. */
+  readonly claimedAt: number;
+  /** The latest commitment to a fault, kept so that a restart can still reveal it. */
+  readonly commitment?: { readonly position: number; readonly element: number; readonly block: number; readonly salt: string };
 }
 
 /** What the challenger remembers over restarts: its dice, the answers it saw, what it paid for. */
@@ -71,21 +71,20 @@ export class ChallengerState {
     return found;
   }
 
-  roots(claimId: string): readonly Hash[] | undefined {
-    return this.state.database.get(['roots', claimId]) as readonly Hash[] | undefined;
+  /** Events of one claim's dispute, in the order of the chain; saving one again changes nothing. */
+  saveEvent(claimId: string, order: string, event: DisputeEvent): Promise<void> {
+    return this.put(['event', claimId, order], event);
   }
 
-  saveRoots(claimId: string, roots: readonly Hash[]): Promise<void> {
-    return this.put(['roots', claimId], roots);
-  }
-
-  answer(claimId: string, unit: Unit): Uint8Array | undefined {
-    const data = this.state.database.get(['answer', claimId, unitKey(unit)]) as Uint8Array | undefined;
-    return data === undefined ? undefined : new Uint8Array(data);
-  }
-
-  saveAnswer(claimId: string, unit: Unit, data: Uint8Array): Promise<void> {
-    return this.put(['answer', claimId, unitKey(unit)], data);
+  /** The dispute as its saved events tell it. */
+  dispute(claimId: string): ObservedDispute {
+    let dispute = QUIET;
+    for (const { value } of this.state.database.getRange({ start: ['event', claimId, ''], end: ['event', claimId, '\u{10ffff}'] })) {
+      const event = value as DisputeEvent;
+      // The database hands out Buffers.
+      dispute = observe(dispute, event.type === 'answered' ? { ...event, data: new Uint8Array(event.data) } : event);
+    }
+    return dispute;
   }
 
   private async put(key: string[], value: unknown): Promise<void> {

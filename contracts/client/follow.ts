@@ -23,7 +23,7 @@ export interface FollowOptions {
   saveCursor(block: bigint): Promise<void>;
   /** Called in order, at least once an event: after a crash the last blocks come again. */
   onEvent(event: ChainEvent): Promise<void>;
-  /** Called after every poll with the newest block's number and time (seconds). */
+  /** Called after every poll with the number of the last block whose events were handled, and the newest block's time (seconds). */
   onHead?(block: { readonly number: bigint; readonly timestamp: bigint }): Promise<void>;
   /** Called when a poll fails; the next one tries again from the same block. */
   onError(error: unknown): void;
@@ -61,7 +61,7 @@ async function poll(options: FollowOptions, signal: AbortSignal): Promise<void> 
     await options.saveCursor(to);
     next = to + 1n;
   }
-  if (!signal.aborted) await options.onHead?.({ number: head.number, timestamp: head.timestamp });
+  if (!signal.aborted) await options.onHead?.({ number: last, timestamp: head.timestamp });
 }
 
 async function eventsBetween(options: FollowOptions, fromBlock: bigint, toBlock: bigint): Promise<ChainEvent[]> {
