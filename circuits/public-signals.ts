@@ -1,3 +1,4 @@
+import type { INPUT_FORMS } from '../core/program/identity.ts';
 import type { Program } from '../core/program/types.ts';
 import { outputInstructions } from '../core/program/validate.ts';
 import { ELEMENT_BYTES } from '../core/tensor.ts';
@@ -6,9 +7,8 @@ import { SIGNAL_BYTES } from './gadgets/pack.ts';
 /** Inputs of at most this many bytes are public, packed; larger ones enter as one commitment. */
 export const PUBLIC_INPUT_BYTES = 8 * SIGNAL_BYTES;
 
-/** How a proof sees its input; the numbers are those of `inputForm` in a model's identity. */
-export const INPUT_FORMS = { packed: 1, commitment: 2 } as const;
-export type InputForm = keyof typeof INPUT_FORMS;
+/** How a proof sees its input: a model's identity carries the number that INPUT_FORMS gives it. */
+export type InputForm = Exclude<keyof typeof INPUT_FORMS, 'none'>;
 
 /** Public signals in order: the context, the input, the output. */
 export interface SignalLayout {

@@ -1,23 +1,28 @@
 import type { Assignment } from './assignment.ts';
-import { BinaryFile } from './binary-file.ts';
 import { FIELD_BYTES, FIELD_PRIME, writeField, writeSmallField } from './field.ts';
 
-/** Writes a witness in the iden3 .wtns format, version 2: 32 bytes a wire. */
-export function writeWtns(path: string, witness: Assignment): void {
-  const file = new BinaryFile(path, 'wtns', 2, 2);
-  file.section(1);
-  file.u32(FIELD_BYTES);
-  const prime = file.claim(FIELD_BYTES);
-  writeField(prime.view, prime.at, FIELD_PRIME);
-  file.u32(witness.small.length);
-  file.endSection();
-  file.section(2);
-  for (let wire = 0; wire < witness.small.length; wire++) {
-    const { view, at } = file.claim(FIELD_BYTES);
+const HEADER_BYTES = 12 + 12 + 40 + 12;
+
+/** A witness in the iden3 .wtns format, version 2: 32 bytes a wire. */
+export function encodeWtns(witness: Assignment): Uint8Array {
+  const wires = witness.small.length;
+  const bytes = new Uint8Array(HEADER_BYTES + wires * FIELD_BYTES);
+  const view = new DataView(bytes.buffer);
+  bytes.set(new TextEncoder().encode('wtns'));
+  view.setUint32(4, 2, true);
+  view.setUint32(8, 2, true);
+  view.setUint32(12, 1, true);
+  view.setBigUint64(16, 40n, true);
+  view.setUint32(24, FIELD_BYTES, true);
+  writeField(view, 28, FIELD_PRIME);
+  view.setUint32(60, wires, true);
+  view.setUint32(64, 2, true);
+  view.setBigUint64(68, BigInt(wires * FIELD_BYTES), true);
+  for (let wire = 0; wire < wires; wire++) {
+    const at = HEADER_BYTES + wire * FIELD_BYTES;
     const value = witness.small[wire]!;
     if (Number.isNaN(value)) writeField(view, at, witness.get(wire));
     else writeSmallField(view, at, value);
   }
-  file.endSection();
-  file.close();
+  return bytes;
 }
