@@ -5,7 +5,7 @@ import { refuseNode } from '../refuse.ts';
 import { elementCount, isFloat, type Tensor } from '../tensor.ts';
 import type { Lowering } from './context.ts';
 import { affine, expanded, frame, framed, mapped, multiplied, pair, unary, unaryWith, weightedSum } from './elementwise.ts';
-import { constantBounds } from './movement.ts';
+import { constantBounds, lowerMovement } from './movement.ts';
 import { channelPattern, channelRows, isConstant, type Value, type View } from './view.ts';
 
 type Lower = (context: Lowering, node: GraphNode) => void;
@@ -219,6 +219,10 @@ const or: Lower = (context, node) => {
 };
 
 const where: Lower = (context, node) => {
+  if (isConstant(context.input(node, 0))) {
+    lowerMovement(context, node);
+    return;
+  }
   const condition = context.view(node, 0);
   const parts = [context.view(node, 1), context.view(node, 2)];
   const dims = parts.reduce<readonly number[]>(

@@ -1,0 +1,243 @@
+import type { Values } from '../onnx/lower/evaluate.ts';
+import type { Net, NetNode } from '../onnx/lower/net.ts';
+import type { ElementType } from '../tensor.ts';
+import type { Quantization } from './emitter.ts';
+
+export type Mode = 'narrow' | 'wide';
+
+/** Tensors that must share one quantization, because an instruction copies values between them. */
+export interface QuantizationClass {
+  readonly members: readonly number[];
+  readonly low: number;
+  readonly high: number;
+  /** Integers that stand for themselves (tokens, flags, labels, indices): scale 1, zero 0. */
+  readonly exact: boolean;
+  readonly type: ElementType;
+  /** Steps of resolution wanted, at most those of the type: tables get by with fewer. */
+  readonly steps: number;
+  /** Fixed by the producer (softmax), or chosen when the first producer is lowered. */
+  quantization: Quantization | undefined;
+}
+
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+  /** Whether masking constants (−3.4e38) occur. */
+  readonly masked: boolean;
+}
+
+const MASK = 1e6;
+
+export function rangesOf(net: Net, runs: readonly (readonly Values[])[]): Range[] {
+  return net.nodes.map((_, id) => {
+    let low = 0;
+    let high = 0;
+    let masked = false;
+    for (const values of runs) {
+      for (const v of values[id]!) {
+        if (v < -MASK) masked = true;
+        else if (v < low) low = v;
+        else if (v > high) high = v;
+      }
+    }
+    return { low, high, masked };
+  });
+}
+
+class UnionFind {
+  private readonly parent: number[];
+  constructor(size: number) {
+    this.parent = Array.from({ length: size }, (_, i) => i);
+  }
+  find(id: number): number {
+    let at = id;
+    while (this.parent[at] !== at) at = this.parent[at] = this.parent[this.parent[at]!]!;
+    return at;
+  }
+  join(a: number, b: number): void {
+    this.parent[this.find(b)] = this.find(a);
+  }
+}
+
+/** Whether a node's values are integers that stand for themselves. */
+function exactNodes(net: Net): boolean[] {
+  const exact: boolean[] = [];
+  const isInteger = (v: number): boolean => Number.isInteger(v);
+  for (const node of net.nodes) {
+    const all = node.sources.length > 0 && node.sources.every((source) => exact[source]);
+    switch (node.kind) {
+      case 'input':
+        exact.push(node.integer);
+        break;
+      case 'compare':
+      case 'arg':
+      case 'tree':
+        exact.push(true);
+        break;
+      case 'lookup':
+        exact.push(node.integer && node.table.every(isInteger));
+        break;
+      case 'map':
+        exact.push(all && node.constants.every((c) => isInteger(c) && Math.abs(c) < MASK));
+        break;
+      case 'max':
+        exact.push(all);
+        break;
+      case 'gather':
+        exact.push(exact[node.sources[0]!]!);
+        break;
+      case 'select':
+        exact.push(exact[node.sources[1]!]! && exact[node.sources[2]!]!);
+        break;
+      case 'rescale':
+        exact.push(all && node.a.every(isInteger) && node.b.every(isInteger) && node.bias.every(isInteger));
+        break;
+      case 'multiply':
+      case 'sum':
+        exact.push(all && isInteger(node.scale));
+        break;
+      default:
+        exact.push(false);
+    }
+  }
+  return exact;
+}
+
+/** Sources whose values the node copies unchanged. */
+function copied(node: NetNode): readonly number[] {
+  switch (node.kind) {
+    case 'max':
+    case 'map':
+      return node.sources;
+    case 'gather':
+      return [node.sources[0]!];
+    case 'select':
+      return [node.sources[1]!, node.sources[2]!];
+    default:
+      return [];
+  }
+}
+
+const ORDER: readonly ElementType[] = ['u8', 'i16', 'i32'];
+
+function wider(a: ElementType, b: ElementType): ElementType {
+  return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b;
+}
+
+/** The type in which a consumer wants its n-th source; `out` is the type of the consumer's own result. */
+function wanted(node: NetNode, position: number, out: ElementType, mode: Mode): ElementType {
+  switch (node.kind) {
+    case 'linear':
+      return mode === 'wide' ? 'i16' : 'u8';
+    case 'matmul':
+      return position === 0 ? 'i16' : 'u8';
+    case 'sum':
+      return out === 'i32' ? 'i32' : mode === 'wide' ? 'i16' : 'u8';
+    case 'rescale':
+    case 'max':
+    case 'map':
+      return out;
+    case 'tree':
+      return 'i32';
+    case 'select':
+      return position === 0 ? 'u8' : out;
+    case 'gather':
+      return position === 0 ? out : 'u8';
+    default:
+      return 'i16';
+  }
+}
+
+/** The least type a producer can write well. */
+function produced(node: NetNode): ElementType {
+  switch (node.kind) {
+    case 'multiply':
+    case 'divide':
+    case 'softmax':
+    case 'normalize':
+      return 'i16';
+    default:
+      return 'u8';
+  }
+}
+
+/** Groups the network's tensors into quantization classes and gives each its type. */
+export function classify(net: Net, ranges: readonly Range[], mode: Mode): { classes: QuantizationClass[]; classOf: number[] } {
+  const exact = exactNodes(net);
+  const sets = new UnionFind(net.nodes.length);
+  net.nodes.forEach((node, id) => {
+    for (const source of copied(node)) {
+      const [own, theirs] = [ranges[id]!, ranges[source]!];
+      const narrow = theirs.high - theirs.low < 0.3 * (own.high - own.low);
+      // A much smaller source would lose its resolution: it gets a quantization of its own and is converted.
+      if (exact[source] === exact[id] && (node.kind === 'max' || node.kind === 'gather' || exact[id] || !narrow)) sets.join(source, id);
+    }
+  });
+  const roots = [...new Set(net.nodes.map((_, id) => sets.find(id)))];
+  const classOf = net.nodes.map((_, id) => roots.indexOf(sets.find(id)));
+  const members = roots.map((_, c) => classOf.flatMap((own, id) => (own === c ? [id] : [])));
+  const types = members.map((ids) => ids.reduce<ElementType>((type, id) => wider(type, produced(net.nodes[id]!)), 'u8'));
+  const outputs = new Set(net.outputs.map((output) => output.node));
+  const consumed = net.nodes.map(() => false);
+  for (const node of net.nodes) for (const source of node.sources) consumed[source] = true;
+  for (let changed = true; changed; ) {
+    changed = false;
+    const raise = (c: number, type: ElementType): void => {
+      const next = wider(types[c]!, type);
+      if (next !== types[c]) {
+        types[c] = next;
+        changed = true;
+      }
+    };
+    for (let id = net.nodes.length - 1; id >= 0; id--) {
+      const node = net.nodes[id]!;
+      const own = classOf[id]!;
+      if (outputs.has(id)) raise(own, outputType(node, consumed[id]!, members[own]!.length));
+      node.sources.forEach((source, position) => {
+        raise(classOf[source]!, wanted(node, position, types[own]!, mode));
+      });
+    }
+  }
+  const classes = members.map((ids, c): QuantizationClass => {
+    const low = Math.min(...ids.map((id) => ranges[id]!.low - (ranges[id]!.masked ? 20 : 0)));
+    const high = Math.max(...ids.map((id) => ranges[id]!.high));
+    const isExact = ids.every((id) => exact[id]);
+    const type = isExact ? exactType(low, high) : types[c]!;
+    return {
+      members: ids,
+      low,
+      high,
+      exact: isExact,
+      type,
+      steps: stepsOf(net, ids, type, mode),
+      quantization: isExact ? { type, scale: 1, zero: 0 } : undefined,
+    };
+  });
+  return { classes, classOf };
+}
+
+/** Results of linear layers and sums leave as they are, in 32 bits: 8 bits would tie. */
+function outputType(node: NetNode, consumed: boolean, members: number): ElementType {
+  const raw = node.kind === 'linear' || node.kind === 'sum' || node.kind === 'matmul';
+  return raw && !consumed && members === 1 ? 'i32' : 'i16';
+}
+
+function exactType(low: number, high: number): ElementType {
+  if (low >= 0 && high <= 255) return 'u8';
+  return low >= -32768 && high <= 32767 ? 'i16' : 'i32';
+}
+
+const TABLE_STEPS = 4096;
+
+/** Tensors that only tables read need no more steps than a table has entries. */
+function stepsOf(net: Net, ids: readonly number[], type: ElementType, mode: Mode): number {
+  if (type === 'u8') return 256;
+  if (type === 'i32') return 2 ** 31;
+  const members = new Set(ids);
+  const outputs = net.outputs.some((output) => members.has(output.node));
+  const readers = net.nodes.flatMap((node, id) =>
+    node.sources.some((source) => members.has(source)) && !members.has(id) ? [node.kind] : [],
+  );
+  const tablesOnly = !outputs && readers.length > 0 && readers.every((kind) => kind === 'unary');
+  return tablesOnly && mode === 'narrow' ? TABLE_STEPS : 65536;
+}

@@ -1,0 +1,288 @@
+import type { Case } from '../cases.ts';
+import { AssayError } from '../errors.ts';
+import { execute } from '../execute.ts';
+import { evaluateNet, type Values } from '../onnx/lower/evaluate.ts';
+import { lowerGraph } from '../onnx/lower/index.ts';
+import type { InputNode, Net } from '../onnx/lower/net.ts';
+import { parseModel } from '../onnx/parse.ts';
+import { refuse } from '../onnx/refuse.ts';
+import type { Tensor } from '../onnx/tensor.ts';
+import { LIMITS, type Program, type TensorInterface } from '../program/types.ts';
+import { validateProgram } from '../program/validate.ts';
+import { dequantizeTensor, quantizeTensor } from '../values.ts';
+import { calibrationSet, feedsOf, neighbour, randomSource } from './calibration.ts';
+import { classify, type Mode, rangesOf } from './classes.ts';
+import { Emitter, type IntegerTensor } from './emitter.ts';
+import { quantizeNode } from './nodes.ts';
+import { emitRescale, integerTensor, type Quantizer } from './quantizer.ts';
+import { bestOf, type CompileReport, layerReports, lossesOf, OutputScore, type ScoreReport } from './report.ts';
+
+export interface CompileOptions {
+  /** Human name of the program; part of its identity. */
+  readonly name?: string;
+  /** `narrow`: 8-bit activations; `wide`: 16-bit; `auto` (default): narrow unless it loses too much. */
+  readonly mode?: Mode | 'auto';
+  /** Largest weight of a narrow layer: 64 (7 bits and sign, exact on every CPU kernel) or 127. */
+  readonly weightLimit?: 64 | 127;
+  /** Leave out a Softmax that computes an output: the program then answers logits. */
+  readonly logits?: boolean;
+  /** Refuse when integer top-1 (or, without labels, agreement) falls further than this many points below float. */
+  readonly maxAccuracyDrop?: number;
+  readonly seed?: number;
+  readonly onProgress?: (progress: CompileProgress) => void;
+}
+
+export interface CompileProgress {
+  readonly stage: 'import' | 'calibrate' | 'quantize' | 'score';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface CompileRequest {
+  readonly onnx: Uint8Array;
+  readonly externalData?: ReadonlyMap<string, Uint8Array>;
+  /** Examples of real inputs; labels, where given, are used for scoring held-out cases only. */
+  readonly calibration: readonly Case[];
+  readonly options?: CompileOptions;
+}
+
+export interface Compiled {
+  readonly program: Program;
+  readonly report: CompileReport;
+}
+
+/** Values held at once during calibration, float and integer. */
+const VALUE_BUDGET = 24e6;
+const MAX_CALIBRATION = 256;
+const MAX_SCORED = 200;
+const MIN_FOR_HOLDOUT = 20;
+
+function inputValues(net: Net, feeds: ReadonlyMap<string, Tensor>): Values[] {
+  return net.nodes.filter((node): node is InputNode => node.kind === 'input').map((node) => feeds.get(node.name)!.data);
+}
+
+/** Replaces outputs that a Softmax computes by its input. */
+function withoutSoftmax(net: Net): Net {
+  const notes = [...net.notes];
+  const outputs = net.outputs.map((output) => {
+    const node = net.nodes[output.node]!;
+    if (node.kind !== 'softmax') return output;
+    notes.push(`output '${output.name}' is given before its Softmax (logits), as asked`);
+    return { ...output, node: node.sources[0]! };
+  });
+  const needed = new Set(outputs.map((output) => output.node));
+  for (let id = net.nodes.length - 1; id >= 0; id--) if (needed.has(id)) for (const source of net.nodes[id]!.sources) needed.add(source);
+  const renamed = new Map<number, number>();
+  const nodes = net.nodes.flatMap((node, id) => {
+    if (!needed.has(id) && node.kind !== 'input') return [];
+    renamed.set(id, renamed.size);
+    return [{ ...node, sources: node.sources.map((source) => renamed.get(source)!) }];
+  });
+  return { nodes, outputs: outputs.map((output) => ({ ...output, node: renamed.get(output.node)! })), notes };
+}
+
+function interfaceOf(name: string, dims: readonly number[], tensor: IntegerTensor): TensorInterface {
+  const { type, scale, zero } = tensor.quantization;
+  return { name, dims, type, scales: [scale], zeroPoints: [zero], axis: 0 };
+}
+
+/** Outputs must be the last instructions, in order: otherwise each is copied to the end. */
+function placeOutputs(q: Quantizer): IntegerTensor[] {
+  const wanted = q.net.outputs.map((output) => integerTensor(q, output.node));
+  const first = q.emitter.instructions.length - wanted.length;
+  if (wanted.every((tensor, i) => tensor.position === first + i)) return wanted;
+  return wanted.map((tensor) => {
+    const plain = { position: tensor.position, quantization: { ...tensor.quantization, scale: 1, zero: 0 } };
+    const bounds = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
+    return {
+      position: emitRescale(q, [plain], [{ a: 1, b: 0, bias: 0 }], plain.quantization, bounds, { channelInner: 1, innerB: 1 }),
+      quantization: tensor.quantization,
+    };
+  });
+}
+
+interface Attempt {
+  readonly program: Program;
+  readonly quantizer: Quantizer;
+}
+
+function attempt(
+  net: Net,
+  runs: readonly (readonly Values[])[],
+  mode: Mode,
+  weightLimit: 64 | 127,
+  name: string,
+  given: number,
+  progress: (done: number) => void,
+): Attempt {
+  const { classes, classOf } = classify(net, rangesOf(net, runs), mode);
+  const headroom = 1 + 0.2 / Math.sqrt(Math.max(1, given));
+  const quantizer: Quantizer = {
+    net,
+    runs,
+    classes,
+    classOf,
+    emitter: new Emitter(runs.length),
+    options: { mode, weightLimit, headroom },
+    tensors: [],
+    converted: new Map(),
+  };
+  const inputs: TensorInterface[] = [];
+  net.nodes.forEach((node, id) => {
+    quantizer.emitter.label = node.label;
+    const tensor = quantizeNode(quantizer, id, node);
+    quantizer.tensors[id] = tensor;
+    if (node.kind === 'input') inputs.push(interfaceOf(node.name, node.dims, tensor));
+    progress(id + 1);
+  });
+  const outputs = placeOutputs(quantizer).map((tensor, i) => interfaceOf(net.outputs[i]!.name, net.outputs[i]!.dims, tensor));
+  const program: Program = { instructions: quantizer.emitter.instructions, interface: { name, inputs, outputs } };
+  return { program, quantizer };
+}
+
+interface Scored {
+  readonly feeds: ReadonlyMap<string, Tensor>;
+  readonly label: number | undefined;
+}
+
+function score(net: Net, program: Program, scored: readonly Scored[], from: ScoreReport['from']): ScoreReport {
+  const totals = net.outputs.map((output) => new OutputScore(output.name, output.dims));
+  let labelled = 0;
+  let floatRight = 0;
+  let integerRight = 0;
+  const inputs = net.nodes.filter((node): node is InputNode => node.kind === 'input');
+  for (const { feeds, label } of scored) {
+    const float = evaluateNet(net, inputValues(net, feeds));
+    const tensors = execute(
+      program,
+      program.interface.inputs.map((tensor, i) => quantizeTensor(tensor, feeds.get(inputs[i]!.name)!.data)),
+    );
+    const outputs = program.interface.outputs.map((tensor, i) => dequantizeTensor(tensor, tensors[tensors.length - totals.length + i]!));
+    totals.forEach((total, i) => {
+      total.add(float[net.outputs[i]!.node]!, outputs[i]!);
+    });
+    if (label === undefined) continue;
+    labelled++;
+    const answer = (values: ArrayLike<number>): number => (values.length === 1 ? Math.round(values[0]!) : bestOf(values, 0, values.length));
+    if (answer(float[net.outputs[0]!.node]!) === label) floatRight++;
+    if (answer(outputs[0]!) === label) integerRight++;
+  }
+  const accuracy = labelled > 0 ? { floatTop1: floatRight / labelled, integerTop1: integerRight / labelled } : {};
+  return { cases: scored.length, from, outputs: totals.map((total) => total.report()), ...accuracy };
+}
+
+/** 8 bits lost too much: by the rule of thumb of 20 dB and 97 % agreement, or 2 % of the outputs' range. */
+function tooCoarse(report: ScoreReport): boolean {
+  return report.outputs.some(
+    ({ decibels, relativeError, agreement }) => relativeError > 0.01 || (agreement !== undefined ? agreement < 0.97 : decibels < 20),
+  );
+}
+
+/** Error of a score in one number, to keep the better of two attempts. */
+function badness(report: ScoreReport): number {
+  return report.outputs.reduce((sum, { relativeError, agreement }) => sum + relativeError + 0.1 * (1 - (agreement ?? 1)), 0);
+}
+
+/** Cases that fit ranges and weights, and cases that only score: disjoint. */
+function divide(cases: readonly Case[]): { fitted: Case[]; held: Case[] } {
+  if (cases.length < MIN_FOR_HOLDOUT) return { fitted: [...cases], held: [] };
+  return { fitted: cases.filter((_, i) => i % 5 !== 4), held: cases.filter((_, i) => i % 5 === 4).slice(0, MAX_SCORED) };
+}
+
+/**
+ * Compiles an ONNX model to an integer program. Pure and deterministic: the same bytes and cases give the same program everywhere.
+ * Costs about a second for small networks, under a minute for MobileNetV1.
+ * @throws AssayError MODEL_REFUSED (what cannot be compiled and why), ACCURACY_LOST
+ */
+export function compileModel(request: CompileRequest): Compiled {
+  const options = request.options ?? {};
+  const report = options.onProgress ?? (() => undefined);
+  report({ stage: 'import', done: 0, total: 1 });
+  const graph = parseModel(request.onnx, request.externalData);
+  if (graph.outputs.length > LIMITS.outputs)
+    refuse(
+      `the model has ${graph.outputs.length} outputs, more than ${LIMITS.outputs}`,
+      { outputs: graph.outputs.length },
+      'export it with the outputs you need',
+    );
+  const seed = options.seed ?? 1;
+  const { fitted, held } = divide(request.calibration);
+  const probe = calibrationSet(graph, fitted, 1, seed).feeds[0]!;
+  const lowered = lowerGraph(graph, probe);
+  const net = options.logits === true ? withoutSoftmax(lowered) : lowered;
+  const size = net.nodes.reduce((sum, node) => sum + node.length, 0);
+  const most = Math.max(2, Math.min(MAX_CALIBRATION, Math.floor(VALUE_BUDGET / size)));
+  const set = calibrationSet(graph, fitted, most, seed);
+  const runs = set.feeds.map((feeds, i) => {
+    report({ stage: 'calibrate', done: i, total: set.feeds.length });
+    return evaluateNet(net, inputValues(net, feeds));
+  });
+  const random = randomSource(seed + 1000);
+  const scored: Scored[] =
+    held.length > 0
+      ? held.map((one) => ({ feeds: feedsOf(graph, one), label: one.label }))
+      : Array.from({ length: Math.min(8, Math.max(2, most)) }, (_, i) => ({
+          feeds: neighbour(set.feeds[i % Math.max(1, set.given)]!, random),
+          label: undefined,
+        }));
+  const from = held.length > 0 ? 'held out' : 'neighbours of the calibration cases';
+  const tryMode = (mode: Mode): Attempt & { mode: Mode; score: ScoreReport } => {
+    const made = attempt(net, runs, mode, options.weightLimit ?? 64, options.name ?? 'model', set.given, (done) =>
+      report({ stage: 'quantize', done, total: net.nodes.length }),
+    );
+    report({ stage: 'score', done: 0, total: scored.length });
+    return { ...made, mode, score: score(net, made.program, scored, from) };
+  };
+  const wanted = options.mode ?? 'auto';
+  let best = tryMode(wanted === 'wide' ? 'wide' : 'narrow');
+  if (wanted === 'auto' && tooCoarse(best.score)) {
+    const wide = tryMode('wide');
+    if (badness(wide.score) < badness(best.score)) best = wide;
+  }
+  if (best.program.instructions.length > LIMITS.instructions) {
+    refuse(
+      `the program needs ${best.program.instructions.length} instructions, more than ${LIMITS.instructions}`,
+      { instructions: best.program.instructions.length },
+      'use a smaller model or fewer time steps',
+    );
+  }
+  validateProgram(best.program);
+  checkDrop(best.score, options.maxAccuracyDrop);
+  const layers = layerReports(best.quantizer);
+  return {
+    program: best.program,
+    report: {
+      mode: best.mode,
+      weightLimit: options.weightLimit ?? 64,
+      calibrationCases: set.given,
+      syntheticCases: set.feeds.length - set.given,
+      layers,
+      score: best.score,
+      losses: lossesOf(net, layers),
+      warnings: warningsOf(set.given, set.feeds.length),
+      notes: net.notes,
+    },
+  };
+}
+
+function warningsOf(given: number, total: number): string[] {
+  if (given === 0)
+    return ['no calibration data: ranges come from random inputs and may be far from those of real ones; accuracy is not known'];
+  return given < total
+    ? [`only ${given} calibration case(s): ${total - given} neighbours of them were made up; more cases give better ranges`]
+    : [];
+}
+
+function checkDrop(result: ScoreReport, most: number | undefined): void {
+  if (most === undefined) return;
+  const drop =
+    result.floatTop1 !== undefined && result.integerTop1 !== undefined
+      ? 100 * (result.floatTop1 - result.integerTop1)
+      : 100 * (1 - Math.min(...result.outputs.map((output) => output.agreement ?? 1)));
+  if (drop <= most) return;
+  throw new AssayError(`Quantization loses ${drop.toFixed(2)} points, more than the ${most} allowed`, {
+    code: 'ACCURACY_LOST',
+    facts: { drop: Number(drop.toFixed(4)), allowed: most, cases: result.cases },
+    fix: 'give more calibration cases, or try --wide or --weights 8',
+  });
+}

@@ -1,0 +1,173 @@
+import { AssayError } from '../errors.ts';
+import type { Values } from '../onnx/lower/evaluate.ts';
+import type { Bounds, Net } from '../onnx/lower/net.ts';
+import { EXACT_LIMIT, magnitude } from '../ops/operation.ts';
+import { encodeRescaleRows, type RescaleRow } from '../ops/rescale.ts';
+import { type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM } from '../tensor.ts';
+import type { Mode, QuantizationClass } from './classes.ts';
+import type { Emitter, IntegerTensor, Quantization } from './emitter.ts';
+
+export interface QuantizerOptions {
+  readonly mode: Mode;
+  /** Largest |w| of a one-byte weight that meets u8 values: 64 (exact on every CPU kernel) or 127. */
+  readonly weightLimit: 64 | 127;
+  /** Factor by which ranges exceed what calibration saw. */
+  readonly headroom: number;
+}
+
+/** Everything a lowering of one node needs: the float network with its runs, the classes, and the program so far. */
+export interface Quantizer {
+  readonly net: Net;
+  /** runs[case][node]: float values */
+  readonly runs: readonly (readonly Values[])[];
+  readonly classes: readonly QuantizationClass[];
+  readonly classOf: readonly number[];
+  readonly emitter: Emitter;
+  readonly options: QuantizerOptions;
+  /** Result of every node lowered so far. */
+  readonly tensors: (IntegerTensor | undefined)[];
+  readonly converted: Map<string, IntegerTensor>;
+}
+
+export function classOf(q: Quantizer, id: number): QuantizationClass {
+  return q.classes[q.classOf[id]!]!;
+}
+
+/** Asymmetric 8-bit or symmetric wider quantization that covers a range; zero is always representable. */
+export function covering(type: ElementType, low: number, high: number, steps: number, factor = 1): Quantization {
+  const [least, most] = [Math.min(0, low), Math.max(0, high)];
+  if (type === 'u8') {
+    const scale = ((most - least || 1) / 255) * factor;
+    return { type, scale, zero: Math.min(255, Math.max(0, Math.round(-least / scale))) };
+  }
+  const half = type === 'i16' ? Math.min(steps, 65536) / 2 - 1 : 2 ** 30;
+  return { type, scale: ((Math.max(-least, most) || 1) / half) * factor, zero: 0 };
+}
+
+/** The class's quantization, chosen now from its range if nothing chose it before. */
+export function quantizationOf(q: Quantizer, id: number): Quantization {
+  const own = classOf(q, id);
+  own.quantization ??= covering(own.type, own.low * q.options.headroom, own.high * q.options.headroom, own.steps);
+  return own.quantization;
+}
+
+export function integerTensor(q: Quantizer, id: number): IntegerTensor {
+  const tensor = q.tensors[id];
+  if (tensor === undefined) throw new AssayError(`node ${id} is used before it is lowered`, { code: 'INTERNAL' });
+  return tensor;
+}
+
+/** Clamp bounds in integers: the type's range cut by the real bounds of a Relu or Clip. */
+export function integerBounds({ type, scale, zero }: Quantization, bounds: Bounds): { low: number; high: number } {
+  const cut = (value: number): number => Math.min(TYPE_MAXIMUM[type], Math.max(TYPE_MINIMUM[type], value));
+  const low = bounds.low === Number.NEGATIVE_INFINITY ? TYPE_MINIMUM[type] : cut(Math.round(bounds.low / scale) + zero);
+  const high = bounds.high === Number.POSITIVE_INFINITY ? TYPE_MAXIMUM[type] : cut(Math.round(bounds.high / scale) + zero);
+  return { low, high: Math.max(low, high) };
+}
+
+/** One row of a rescale in reals: `a·A + b·B + bias`. */
+export interface RealRow {
+  readonly a: number;
+  readonly b: number;
+  readonly bias: number;
+}
+
+/** Integer multipliers and the common shift for real ratios; as precise as the output deserves and the exact range allows. */
+export function rescaleRows(
+  rows: readonly RealRow[],
+  first: Quantization,
+  second: Quantization | undefined,
+  out: Quantization,
+): { rows: RescaleRow[]; shift: number } {
+  const ratios = rows.map((row) => ({
+    a: (row.a * first.scale) / out.scale,
+    b: second === undefined ? 0 : (row.b * second.scale) / out.scale,
+    bias: row.bias / out.scale + out.zero,
+  }));
+  const whole = ratios.every(({ a, b, bias }) => Number.isInteger(a) && Number.isInteger(b) && Number.isInteger(bias));
+  const bits = out.type === 'u8' ? 12 : out.type === 'i16' ? 20 : 28;
+  const most = Math.max(...ratios.map(({ a, b }) => Math.max(Math.abs(a), Math.abs(b))), 1e-30);
+  const magnitudes = [magnitude(first.type, first.zero), second === undefined ? 0 : magnitude(second.type, second.zero)] as const;
+  let shift = whole ? 0 : Math.min(47, Math.max(0, bits - Math.ceil(Math.log2(most))));
+  for (; ; shift--) {
+    const factor = 2 ** shift;
+    const made = ratios.map(({ a, b, bias }) => ({
+      multiplierA: Math.round(a * factor),
+      multiplierB: Math.round(b * factor),
+      bias: Math.round(bias * factor),
+    }));
+    const fits = made.every((row) => {
+      const bound = Math.abs(row.multiplierA) * magnitudes[0] + Math.abs(row.multiplierB) * magnitudes[1] + Math.abs(row.bias) + factor;
+      return bound < EXACT_LIMIT && Math.abs(row.multiplierA) < 2 ** 31 && Math.abs(row.multiplierB) < 2 ** 31;
+    });
+    if (fits || shift === 0) return { rows: made, shift };
+  }
+}
+
+/** Emits `a[c]·A + b[c]·B + bias[c]`, clamped. */
+export function emitRescale(
+  q: Quantizer,
+  sources: readonly IntegerTensor[],
+  rows: readonly RealRow[],
+  out: Quantization,
+  bounds: Bounds,
+  layout: { channelInner: number; innerB: number },
+): number {
+  const [first, second] = sources as [IntegerTensor, IntegerTensor | undefined];
+  const made = rescaleRows(rows, first.quantization, second?.quantization, out);
+  return q.emitter.emit(
+    'rescale',
+    out.type,
+    q.emitter.length(first.position),
+    sources.map((source) => source.position),
+    {
+      channels: rows.length,
+      channelInner: layout.channelInner,
+      shift: made.shift,
+      zeroPointA: first.quantization.zero,
+      zeroPointB: second?.quantization.zero ?? 0,
+      innerB: layout.innerB,
+      ...integerBounds(out, bounds),
+    },
+    encodeRescaleRows(made.rows),
+  );
+}
+
+const FREE: Bounds = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
+
+/** The same values under another quantization; shared when asked for twice. */
+export function converted(q: Quantizer, source: IntegerTensor, to: Quantization): IntegerTensor {
+  const from = source.quantization;
+  if (from.type === to.type && from.scale === to.scale && from.zero === to.zero) return source;
+  const key = `${source.position}:${to.type}:${to.scale}:${to.zero}`;
+  const known = q.converted.get(key);
+  if (known !== undefined) return known;
+  const position = emitRescale(q, [source], [{ a: 1, b: 0, bias: 0 }], to, FREE, { channelInner: 1, innerB: 1 });
+  const made = { position, quantization: to };
+  q.converted.set(key, made);
+  return made;
+}
+
+/** Smallest and largest real value that calibration saw in a node. */
+export function observed(q: Quantizer, id: number): { low: number; high: number } {
+  let low = 0;
+  let high = 0;
+  for (const values of q.runs)
+    for (const v of values[id]!) {
+      if (v > -1e6 && v < low) low = v;
+      if (v > high) high = v;
+    }
+  return { low, high };
+}
+
+/** A node's tensor in one of the given types, converted where its class has another. */
+export function inType(q: Quantizer, id: number, types: readonly ElementType[]): IntegerTensor {
+  const tensor = integerTensor(q, id);
+  if (types.includes(tensor.quantization.type)) return tensor;
+  const { low, high } = observed(q, id);
+  const exact = classOf(q, id).exact;
+  const target = exact
+    ? { type: types[0]!, scale: 1, zero: 0 }
+    : covering(types[0]!, low * q.options.headroom, high * q.options.headroom, 65536);
+  return converted(q, tensor, target);
+}
