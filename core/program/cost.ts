@@ -1,9 +1,10 @@
+import { AssayError } from '../errors.ts';
 import { linearRowBytes } from '../ops/linear.ts';
 import type { TensorShape } from '../ops/operation.ts';
 import type { WindowAttributes } from '../ops/window.ts';
 import { ELEMENT_BYTES } from '../tensor.ts';
 import { CHUNK_BYTES, chunkCount, treeDepth } from '../tree.ts';
-import type { AnyInstruction, Program } from './types.ts';
+import { type AnyInstruction, LIMITS, type Program } from './types.ts';
 import { sourceShapes } from './validate.ts';
 
 /**
@@ -177,4 +178,23 @@ export function worstStep(program: Program): StepCost {
     worst.depth = Math.max(worst.depth, cost.depth);
   }
   return worst;
+}
+
+/** Most gas of a step: a quarter of the transaction cap of EIP-7825; ModelRules.sol holds the same. */
+export const STEP_GAS_LIMIT = 1 << 22;
+
+/**
+ * Checks that every step of a program can be shown wrong on chain; who serves or registers a program asks this besides its validity.
+ * @throws AssayError STEP_TOO_LARGE naming the instruction
+ */
+export function requireDisputable(program: Program): void {
+  program.instructions.forEach((instruction, position) => {
+    const { bytes, gas } = stepCost(instruction, sourceShapes(program, instruction));
+    if (bytes <= LIMITS.stepBytes && gas <= STEP_GAS_LIMIT) return;
+    throw new AssayError('A step of the program is too large for a dispute', {
+      code: 'STEP_TOO_LARGE',
+      facts: { instruction: position, kind: instruction.kind, bytes, byteLimit: LIMITS.stepBytes, gas, gasLimit: STEP_GAS_LIMIT },
+      fix: 'split the layer into smaller ones and compile again',
+    });
+  });
 }
