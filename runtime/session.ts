@@ -14,6 +14,8 @@ export interface SessionOptions {
   readonly threads?: number;
   /** onnxruntime's graph optimisation; changes the speed and no bit. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
+  /** Opens the tracing carrier alone, at once; `run` then costs as much as `trace`. Default false. */
+  readonly traceOnly?: boolean;
 }
 
 /** A model ready to run on this machine's onnxruntime, bit for bit what `execute` computes. */
@@ -67,8 +69,8 @@ export async function openModel(source: Program | Uint8Array, options: SessionOp
   const program = source instanceof Uint8Array ? decodeProgram(source) : source;
   const inputs = inputCount(program);
   const first = program.instructions.length - outputCount(program);
-  const serving = await openCarrier(program, false, options);
-  let tracing: Promise<ort.InferenceSession> | undefined;
+  const serving = await openCarrier(program, options.traceOnly === true, options);
+  let tracing = options.traceOnly === true ? Promise.resolve(serving) : undefined;
   let closed = false;
   const nameOf = (position: number): string => outputName(position, inputs);
   const run = async (session: ort.InferenceSession, values: readonly TypedArray[], from: number): Promise<TypedArray[]> => {
@@ -90,8 +92,9 @@ export async function openModel(source: Program | Uint8Array, options: SessionOp
     },
     async close() {
       closed = true;
+      const second = await tracing;
       await serving.release();
-      await (await tracing)?.release();
+      if (second !== undefined && second !== serving) await second.release();
     },
   };
 }

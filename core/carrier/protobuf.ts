@@ -1,20 +1,21 @@
 /** Writer of the protobuf wire format, as much of it as an ONNX file needs. Fields in the order given: same calls, same bytes. */
 export class ProtobufWriter {
-  private readonly parts: Uint8Array[] = [];
+  private buffer = new Uint8Array(64);
   private length = 0;
 
-  /** Field of a non-negative integer below 2^53, or of a negative int64. */
+  /** Field of an integer: non-negative below 2^53, or a negative int64. */
   integer(field: number, value: number): this {
     this.varint(field * 8);
-    if (value >= 0) this.varint(value);
-    else this.push(negativeVarint(value));
+    this.varint(value);
     return this;
   }
 
   bytes(field: number, value: Uint8Array): this {
     this.varint(field * 8 + 2);
     this.varint(value.length);
-    this.push(value);
+    this.reserve(value.length);
+    this.buffer.set(value, this.length);
+    this.length += value.length;
     return this;
   }
 
@@ -23,53 +24,37 @@ export class ProtobufWriter {
   }
 
   message(field: number, value: ProtobufWriter): this {
-    this.varint(field * 8 + 2);
-    this.varint(value.length);
-    this.parts.push(...value.parts);
-    this.length += value.length;
-    return this;
+    return this.bytes(field, value.buffer.subarray(0, value.length));
   }
 
   /** Packed repeated integers. */
   integers(field: number, values: readonly number[]): this {
     const packed = new ProtobufWriter();
-    for (const value of values) {
-      if (value >= 0) packed.varint(value);
-      else packed.push(negativeVarint(value));
-    }
+    for (const value of values) packed.varint(value);
     return this.message(field, packed);
   }
 
   finish(): Uint8Array {
-    const out = new Uint8Array(this.length);
-    let at = 0;
-    for (const part of this.parts) {
-      out.set(part, at);
-      at += part.length;
-    }
-    return out;
+    return this.buffer.slice(0, this.length);
   }
 
+  /** Seven bits a byte, low ones first; a negative integer is its two's complement in 64 bits, ten bytes. */
   private varint(value: number): void {
-    const bytes: number[] = [];
+    this.reserve(10);
     let rest = value;
-    for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
-    bytes.push(rest);
-    this.push(Uint8Array.from(bytes));
+    if (value < 0) {
+      const wide = BigInt.asUintN(64, BigInt(value));
+      for (let i = 0n; i < 9n; i++) this.buffer[this.length++] = Number((wide >> (7n * i)) & 127n) + 128;
+      rest = Number(wide >> 63n);
+    }
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.buffer[this.length++] = (rest % 128) + 128;
+    this.buffer[this.length++] = rest;
   }
 
-  private push(part: Uint8Array): void {
-    this.parts.push(part);
-    this.length += part.length;
+  private reserve(bytes: number): void {
+    if (this.length + bytes <= this.buffer.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.buffer.length, this.length + bytes));
+    larger.set(this.buffer.subarray(0, this.length));
+    this.buffer = larger;
   }
-}
-
-/** Negative integers are the ten-byte varint of their two's complement in 64 bits. */
-function negativeVarint(value: number): Uint8Array {
-  let rest = BigInt.asUintN(64, BigInt(value));
-  return Uint8Array.from({ length: 10 }, (_, i) => {
-    const byte = Number(rest & 127n);
-    rest >>= 7n;
-    return i < 9 ? byte | 128 : byte;
-  });
 }

@@ -2,7 +2,7 @@ import { encodeMap } from '../../core/ops/map.ts';
 import { encodeRescaleRows } from '../../core/ops/rescale.ts';
 import type { AnyInstruction, Program } from '../../core/program/types.ts';
 import { type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM } from '../../core/tensor.ts';
-import { COMPUTED_KINDS, programOf, randomCase } from './instructions.ts';
+import { COMPUTED_KINDS, type ComputedKind, programOf, randomCase } from './instructions.ts';
 import type { Random } from './random.ts';
 
 /** Bytes of the one input. */
@@ -41,17 +41,18 @@ function spread(position: number, type: ElementType, length: number): AnyInstruc
   return [bytes, wide];
 }
 
-/** A valid program in which every instruction kind appears, all fed by one small input. */
-export function allKinds(r: Random): Program {
+/** A valid program in which every instruction kind appears `rounds(kind)` times, all fed by one small input. */
+export function allKinds(r: Random, rounds: (kind: ComputedKind) => number = () => 1): Program {
   const computed: AnyInstruction[] = [];
-  for (const kind of COMPUTED_KINDS) {
-    const { program, inputs } = randomCase(kind, r);
-    const sources = inputs.map((_, i) => {
-      const { type, length } = program.instructions[i]!;
-      computed.push(...spread(computed.length + 1, type, length));
-      return computed.length;
-    });
-    computed.push({ ...program.instructions.at(-1)!, sources });
-  }
+  for (const kind of COMPUTED_KINDS)
+    for (let round = rounds(kind); round > 0; round--) {
+      const { program, inputs } = randomCase(kind, r);
+      const sources = inputs.map((_, i) => {
+        const { type, length } = program.instructions[i]!;
+        computed.push(...spread(computed.length + 1, type, length));
+        return computed.length;
+      });
+      computed.push({ ...program.instructions.at(-1)!, sources });
+    }
   return programOf([{ type: 'u8', length: INPUT_LENGTH }], computed);
 }
