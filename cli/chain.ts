@@ -1,0 +1,39 @@
+import { type Chain, createPublicClient, defineChain, http, type LocalAccount, type PublicClient, type Transport } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { AssayError } from '../core/errors.ts';
+import { privateKeyFrom } from '../runtime/configuration.ts';
+
+export type Client = PublicClient<Transport, Chain>;
+
+/** A client of the chain behind an RPC address; asks for its id, so that an unreachable chain is told at once. */
+export async function connect(rpc: string): Promise<Client> {
+  const parsed = URL.canParse(rpc) ? new URL(rpc) : undefined;
+  if (parsed?.protocol !== 'http:' && parsed?.protocol !== 'https:') {
+    throw new AssayError('The RPC address is not an http or https URL', { code: 'URL_INVALID', fix: 'give --rpc http://HOST:PORT' });
+  }
+  const transport = http(rpc, { timeout: 10_000, retryCount: 2 });
+  let id: number;
+  try {
+    id = await createPublicClient({ transport }).getChainId();
+  } catch (cause) {
+    throw new AssayError('The chain does not answer', {
+      code: 'CHAIN_UNREACHABLE',
+      // Not the whole address: its path may be an API key.
+      facts: { host: parsed.host },
+      fix: 'check --rpc, and that the chain runs',
+      cause,
+    });
+  }
+  const chain = defineChain({
+    id,
+    name: `chain ${id}`,
+    nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
+    rpcUrls: { default: { http: [rpc] } },
+  });
+  return createPublicClient({ chain, transport, pollingInterval: 500, cacheTime: 0 });
+}
+
+/** The account whose private key an environment variable holds. @throws AssayError KEY_MISSING, KEY_INVALID */
+export function accountFrom(variable: string): LocalAccount {
+  return privateKeyToAccount(privateKeyFrom(variable));
+}
