@@ -138,6 +138,7 @@ function wanted(node: NetNode, position: number, out: ElementType, mode: Mode): 
     case 'map':
       return out;
     case 'tree':
+    case 'compare':
       return 'i32';
     case 'select':
       return position === 0 ? 'u8' : out;

@@ -3,7 +3,7 @@ import { AssayError } from '../errors.ts';
 import { execute } from '../execute.ts';
 import { evaluateNet, type Values } from '../onnx/lower/evaluate.ts';
 import { lowerGraph } from '../onnx/lower/index.ts';
-import type { InputNode, Net } from '../onnx/lower/net.ts';
+import type { InputNode, Net, NetNode } from '../onnx/lower/net.ts';
 import { parseModel } from '../onnx/parse.ts';
 import { refuse } from '../onnx/refuse.ts';
 import type { Tensor } from '../onnx/tensor.ts';
@@ -54,6 +54,8 @@ export interface Compiled {
 /** Values held at once during calibration, float and integer. */
 const VALUE_BUDGET = 24e6;
 const MAX_CALIBRATION = 256;
+/** Multiply-adds of one pass over all calibration cases, which bounds the time. */
+const WORK_BUDGET = 6e8;
 const MAX_SCORED = 200;
 const MIN_FOR_HOLDOUT = 20;
 
@@ -99,6 +101,11 @@ function placeOutputs(q: Quantizer): IntegerTensor[] {
       quantization: tensor.quantization,
     };
   });
+}
+
+function multiplyAdds(node: NetNode): number {
+  if (node.kind === 'linear') return (node.length / node.outChannels) * node.weights.length;
+  return node.kind === 'matmul' ? node.length * node.inner : node.length;
 }
 
 interface Attempt {
@@ -211,7 +218,8 @@ export function compileModel(request: CompileRequest): Compiled {
   const lowered = lowerGraph(graph, probe);
   const net = options.logits === true ? withoutSoftmax(lowered) : lowered;
   const size = net.nodes.reduce((sum, node) => sum + node.length, 0);
-  const most = Math.max(2, Math.min(MAX_CALIBRATION, Math.floor(VALUE_BUDGET / size)));
+  const work = net.nodes.reduce((sum, node) => sum + multiplyAdds(node), 0);
+  const most = Math.max(2, Math.min(MAX_CALIBRATION, Math.floor(VALUE_BUDGET / size), Math.max(4, Math.floor(WORK_BUDGET / work))));
   const set = calibrationSet(graph, fitted, most, seed);
   const runs = set.feeds.map((feeds, i) => {
     report({ stage: 'calibrate', done: i, total: set.feeds.length });
@@ -226,18 +234,28 @@ export function compileModel(request: CompileRequest): Compiled {
           label: undefined,
         }));
   const from = held.length > 0 ? 'held out' : 'neighbours of the calibration cases';
-  const tryMode = (mode: Mode): Attempt & { mode: Mode; score: ScoreReport } => {
-    const made = attempt(net, runs, mode, options.weightLimit ?? 64, options.name ?? 'model', set.given, (done) =>
+  const tryMode = (mode: Mode, weightLimit: 64 | 127): Attempt & { mode: Mode; weightLimit: number; score: ScoreReport } => {
+    const made = attempt(net, runs, mode, weightLimit, options.name ?? 'model', set.given, (done) =>
       report({ stage: 'quantize', done, total: net.nodes.length }),
     );
     report({ stage: 'score', done: 0, total: scored.length });
-    return { ...made, mode, score: score(net, made.program, scored, from) };
+    return { ...made, mode, weightLimit, score: score(net, made.program, scored, from) };
   };
   const wanted = options.mode ?? 'auto';
-  let best = tryMode(wanted === 'wide' ? 'wide' : 'narrow');
-  if (wanted === 'auto' && tooCoarse(best.score)) {
-    const wide = tryMode('wide');
-    if (badness(wide.score) < badness(best.score)) best = wide;
+  let best = tryMode(wanted === 'wide' ? 'wide' : 'narrow', options.weightLimit ?? 64);
+  const others: readonly (readonly [Mode, 64 | 127])[] =
+    wanted !== 'auto'
+      ? []
+      : options.weightLimit === undefined
+        ? [
+            ['narrow', 127],
+            ['wide', 64],
+          ]
+        : [['wide', 64]];
+  for (const [mode, limit] of others) {
+    if (!tooCoarse(best.score)) break;
+    const next = tryMode(mode, limit);
+    if (badness(next.score) < badness(best.score)) best = next;
   }
   if (best.program.instructions.length > LIMITS.instructions) {
     refuse(
@@ -253,7 +271,7 @@ export function compileModel(request: CompileRequest): Compiled {
     program: best.program,
     report: {
       mode: best.mode,
-      weightLimit: options.weightLimit ?? 64,
+      weightLimit: best.weightLimit,
       calibrationCases: set.given,
       syntheticCases: set.feeds.length - set.given,
       layers,

@@ -25,6 +25,8 @@ export interface OutputReport {
   readonly decibels: number;
   /** Share of rows (last axis) whose largest value is at the same place; undefined where a row has one value. */
   readonly agreement: number | undefined;
+  /** Rows that agreement counts. */
+  readonly rows: number;
 }
 
 export interface ScoreReport {
@@ -146,6 +148,7 @@ export class OutputScore {
       relativeError: Math.sqrt(this.noise / Math.max(1, this.count)) / range,
       decibels: decibels(this.signal, this.noise),
       agreement: this.rows === 0 ? undefined : this.same / this.rows,
+      rows: this.rows,
     };
   }
 }

@@ -1,5 +1,6 @@
 import { clipBounds } from '../evaluate/elementwise.ts';
 import { evaluateNode } from '../evaluate/index.ts';
+import { transposed } from '../evaluate/movement.ts';
 import { type GraphNode, intAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { type Tensor, tensor } from '../tensor.ts';
@@ -202,7 +203,7 @@ export function lowerOneHot(context: Lowering, node: GraphNode): void {
   const values = context.constant(node, 2).data;
   const rank = indices.dims.length + 1;
   const axis = intAttribute(node, 'axis', -1);
-  if ((axis < 0 ? axis + rank : axis) !== rank - 1) refuseNode(node, 'only the last axis can be made one-hot');
+  const at = axis < 0 ? axis + rank : axis;
   const table = Float64Array.from({ length: depth * depth }, (_, i) => values[Math.floor(i / depth) === i % depth ? 1 : 0]!);
   const source = context.materialize(indices);
   const length = context.length(source) * depth;
@@ -217,5 +218,12 @@ export function lowerOneHot(context: Lowering, node: GraphNode): void {
     channels: 1,
     integer: true,
   });
-  context.set(node, 0, context.whole(made, [...indices.dims, depth]));
+  const dims = [...indices.dims, depth];
+  if (at === rank - 1) {
+    context.set(node, 0, context.whole(made, dims));
+    return;
+  }
+  const permutation = Array.from({ length: rank }, (_, i) => (i < at ? i : i === at ? rank - 1 : i - 1));
+  const moved = transposed({ type: 'int64', dims, data: Float64Array.from({ length }, (_, e) => e) }, permutation);
+  context.set(node, 0, context.through(made, moved.dims, Int32Array.from(moved.data)));
 }
