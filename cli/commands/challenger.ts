@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { beforeExit } from '../cleanup.ts';
+import { untilStopped } from '../daemon.ts';
+import { createOutput } from '../output.ts';
+
+/** Environment variable with the challenger's key. */
+export const CHALLENGER_KEY = 'ASSAY_CHALLENGER_KEY';
+
+interface Options {
+  readonly config?: string;
+  readonly rpc?: string;
+  readonly deployment?: string;
+  readonly data?: string;
+  readonly rate?: number;
+  readonly prover?: string[];
+  readonly json?: boolean;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('must be a number from 0 to 1');
+  return value;
+}
+
+export function challengerCommand(): Command {
+  return new Command('challenger')
+    .description('Run a challenger: re-execute a share of all claims, dispute the wrong ones')
+    .option('--config <file>', 'JSON file with the settings below and more (docs/operating.md)')
+    .option('--rpc <url>', 'RPC address of the chain')
+    .option('--deployment <file>', 'deployments/<chainId>.json')
+    .option('--data <dir>', 'state directory of this challenger')
+    .option('--rate <share>', 'share of claims to re-execute, 0 to 1 (default 1)', share)
+    .option(
+      '--prover <url>',
+      'HTTP service of a node to fetch programs and inputs from; repeatable',
+      (url: string, before: string[] = []) => [...before, url],
+    )
+    .addHelpText('after', `\nThe key that pays and earns comes from the environment: ${CHALLENGER_KEY}=0x…`)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const [{ challengerConfigSchema }, { loadConfig }, { accountFrom, connect }, { parseDeployment }] = await Promise.all([
+    import('../../challenger/config.ts'),
+    import('../../runtime/configuration.ts'),
+    import('../chain.ts'),
+    import('../../contracts/client/deployment.ts'),
+  ]);
+  const { config: file, rpc, deployment: deploymentFile, data, rate, prover: provers } = options;
+  const config = loadConfig(challengerConfigSchema, file, { rpc, deployment: deploymentFile, data, rate, provers });
+  const account = accountFrom(CHALLENGER_KEY);
+  const client = await connect(config.rpc);
+  const deployment = parseDeployment(await readFile(config.deployment, 'utf8'), client.chain.id);
+  const [{ startChallenger }, { createLog }] = await Promise.all([
+    import('../../challenger/challenger.ts'),
+    import('../../runtime/log.ts'),
+  ]);
+  const challenger = await startChallenger({
+    config,
+    client,
+    addresses: deployment,
+    fromBlock: BigInt(deployment.block),
+    account,
+    log: createLog({ name: 'challenger', level: config.logLevel }),
+  });
+  beforeExit(() => challenger.stop());
+  createOutput(options.json === true).result(
+    { event: 'ready', address: challenger.address, rate: config.rate },
+    `Challenger ${challenger.address} ready, re-executing ${config.rate * 100} % of all claims. Ctrl-C stops it.`,
+  );
+  await untilStopped();
+}

@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { NodeConfig } from '../../prover/config.ts';
+import { beforeExit } from '../cleanup.ts';
+import { untilStopped } from '../daemon.ts';
+import { createOutput } from '../output.ts';
+
+/** Environment variable with the node's hot key. */
+export const NODE_KEY = 'ASSAY_NODE_KEY';
+
+interface Options {
+  readonly config?: string;
+  readonly rpc?: string;
+  readonly deployment?: string;
+  readonly data?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly model?: NodeConfig['models'];
+  readonly faultSeed?: number;
+  readonly fault: string;
+  readonly json?: boolean;
+}
+
+export function integer(text: string): number {
+  if (!/^[0-9]{1,10}$/.test(text)) throw new InvalidArgumentError('must be a whole number');
+  return Number(text);
+}
+
+function model(text: string, before: NodeConfig['models'] = []): NodeConfig['models'] {
+  const [, modelId, directory] = /^(0x[0-9a-fA-F]{64})=(.+)$/.exec(text) ?? [];
+  if (modelId === undefined || directory === undefined) throw new InvalidArgumentError('must be MODELID=DIR');
+  return [...before, { modelId: modelId.toLowerCase(), directory }];
+}
+
+export function nodeCommand(): Command {
+  return new Command('node')
+    .description('Run a prover: answer requests, defend the answers, serve HTTP')
+    .option('--config <file>', 'JSON file with the settings below and more (docs/operating.md)')
+    .option('--rpc <url>', 'RPC address of the chain')
+    .option('--deployment <file>', 'deployments/<chainId>.json')
+    .option('--data <dir>', 'state directory of this node')
+    .option('--model <id=dir>', 'serve a registered model from a folder; repeatable', model)
+    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+    .option('--port <port>', 'port of the HTTP service (default 8645; 0 takes a free one)', integer)
+    .addOption(
+      new Option('--fault-seed <number>', 'development chain only: answer wrongly, the fault drawn from this seed').argParser(integer),
+    )
+    .addOption(new Option('--fault <kind>', 'what the fault alters').choices(['logit', 'tensor', 'weight', 'input']).default('tensor'))
+    .addHelpText('after', `\nThe signing key comes from the environment: ${NODE_KEY}=0x…`)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const [{ nodeConfigSchema }, { loadConfig }, { accountFrom, connect }, { parseDeployment }] = await Promise.all([
+    import('../../prover/config.ts'),
+    import('../../runtime/configuration.ts'),
+    import('../chain.ts'),
+    import('../../contracts/client/deployment.ts'),
+  ]);
+  const { config: file, rpc, deployment: deploymentFile, data, host, port, model: models, faultSeed, fault } = options;
+  const config = loadConfig(nodeConfigSchema, file, {
+    rpc,
+    deployment: deploymentFile,
+    data,
+    host,
+    port,
+    models,
+    fault: faultSeed === undefined ? undefined : { seed: faultSeed, kind: fault },
+  });
+  const account = accountFrom(NODE_KEY);
+  const client = await connect(config.rpc);
+  const deployment = parseDeployment(await readFile(config.deployment, 'utf8'), client.chain.id);
+  const [{ startNode }, { createProving }, { createLog }] = await Promise.all([
+    import('../../prover/node.ts'),
+    import('../../prover/proving.ts'),
+    import('../../runtime/log.ts'),
+  ]);
+  const proving = createProving(config.proofProcesses);
+  beforeExit(() => proving.close());
+  const node = await startNode({
+    config,
+    client,
+    addresses: deployment,
+    fromBlock: BigInt(deployment.block),
+    account,
+    prove: proving.prove,
+    log: createLog({ name: 'node', level: config.logLevel }),
+  });
+  beforeExit(() => node.stop());
+  createOutput(options.json === true).result(
+    { event: 'ready', url: node.url, prover: node.owner, key: account.address, models: node.models },
+    `Node of ${node.owner} ready at ${node.url}, serving ${node.models.length} models. Ctrl-C stops it.`,
+  );
+  await untilStopped();
+}
