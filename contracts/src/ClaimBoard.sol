@@ -26,7 +26,7 @@ import {IFeeSource} from "./interfaces/IFeeSource.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStepVerifier} from "./interfaces/IStepVerifier.sol";
-import {InstructionTree} from "./libraries/InstructionTree.sol";
+import {Merkle} from "./libraries/Merkle.sol";
 
 /// @notice Clocks in seconds and fee bounds in wei per gas. Response and reaction exceed the network's forced-inclusion delay.
 struct BoardTerms {
@@ -218,8 +218,7 @@ contract ClaimBoard is BoardLedger {
         if (roots.length != count) revert RootCountInvalid(roots.length, count);
         if (Openings.listRoot(roots[:inputs.count()]) != claim.inputRoot) revert InputRootMismatch();
         if (Openings.listRoot(roots[count - outputs.count():]) != claim.outputRoot) revert OutputRootMismatch();
-        bytes32 traceRoot =
-            Openings.traceRoot(count, Openings.topOf(Openings.rootLeaves(roots), InstructionTree.height(count)));
+        bytes32 traceRoot = Openings.traceRootOf(roots);
         dispute.traceRoot = traceRoot;
         uint256 fee = _settle(dispute, demanded, UnitKind.TensorRoots);
         emit RootsPosted(source, claimId, traceRoot, roots, fee);
@@ -424,7 +423,7 @@ contract ClaimBoard is BoardLedger {
         uint256 leaves = 0;
         for (uint256 i = 0; i < inputs.count(); ++i) {
             (uint8 elementType, uint32 length) = inputs.tensor(i);
-            leaves += DisputeUnits.chunkCount(uint256(length) << elementType);
+            leaves += Merkle.chunkCount(uint256(length) << elementType);
         }
         return DisputeGas.worstDispute(leaves, terms.instructionCount, terms.greatestDepth, terms.worstStepGas);
     }

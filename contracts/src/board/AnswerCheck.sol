@@ -5,6 +5,8 @@ import {TensorSpec} from "../ModelTypes.sol";
 import {Unit, UnitKind} from "../interfaces/IClaimBoard.sol";
 import {InstructionRecord} from "../libraries/InstructionRecord.sol";
 import {InstructionTree} from "../libraries/InstructionTree.sol";
+import {Merkle} from "../libraries/Merkle.sol";
+import {TensorRoot} from "../libraries/TensorRoot.sol";
 import {DisputeUnits} from "./DisputeUnits.sol";
 import {Openings} from "./Openings.sol";
 
@@ -24,7 +26,7 @@ library AnswerCheck {
         bytes32[] calldata roots = Openings.words(data[:rootBytes]);
         (bool whole, bytes32 top) = _leaf(data[rootBytes:], uint256(length) << elementType, unit.index);
         return whole && Openings.listRoot(roots) == inputRoot
-            && Openings.tensorRoot(elementType, length, top) == roots[unit.position];
+            && TensorRoot.wrapTop(elementType, length, top) == roots[unit.position];
     }
 
     /// @param data record ‖ siblings of the record
@@ -34,7 +36,7 @@ library AnswerCheck {
         returns (bool)
     {
         if (data.length != InstructionRecord.BYTES + 32 * InstructionTree.height(instructions)) return false;
-        bytes32 leaf = Openings.leafHash(data[:InstructionRecord.BYTES]);
+        bytes32 leaf = Merkle.leaf(data[:InstructionRecord.BYTES]);
         bytes32[] calldata siblings = Openings.words(data[InstructionRecord.BYTES:]);
         return InstructionTree.opens(instructionRoot, instructions, position, leaf, siblings);
     }
@@ -52,7 +54,7 @@ library AnswerCheck {
         bytes calldata opening = data[recordBytes:];
         uint256 size = uint32(bytes4(data[8:12]));
         // No parameters at all: not even an empty leaf.
-        if (size == 0 || unit.index >= DisputeUnits.chunkCount(size)) return opening.length == 0;
+        if (size == 0 || unit.index >= Merkle.chunkCount(size)) return opening.length == 0;
         (bool whole, bytes32 top) = _leaf(opening, size, unit.index);
         return whole && top == bytes32(data[12:44]);
     }
@@ -60,33 +62,35 @@ library AnswerCheck {
     /// @param data hashes of the children that exist; the other places are EMPTY by rule, so nobody can put anything there
     /// @param expected hash of the node, or the tensor's root for its top
     function nodeChildren(bytes calldata data, Unit memory unit, bytes32 expected) internal pure returns (bool) {
-        uint256 leaves = DisputeUnits.chunkCount(DisputeUnits.tensorBytes(unit));
+        uint256 leaves = DisputeUnits.tensorLeaves(unit);
         // INVARIANT: CanonicalEncoding. Exactly the children that the tensor's length makes.
         if (data.length != 32 * DisputeUnits.childCount(leaves, unit.height, unit.index)) return false;
-        bytes32 hash = Openings.topOf(Openings.words(data), DisputeUnits.BITS_PER_LEVEL);
+        bytes32[] memory children = Openings.words(data);
+        bytes32 hash = Merkle.reduce(children, Merkle.BITS_PER_LEVEL);
         return _isExpected(hash, unit, expected);
     }
 
     /// @param data the leaf's bytes
     function tensorLeaf(bytes calldata data, Unit memory unit, bytes32 expected) internal pure returns (bool) {
         // INVARIANT: CanonicalEncoding. Exactly the bytes that the tensor's length makes.
-        if (data.length != DisputeUnits.chunkBytes(DisputeUnits.tensorBytes(unit), unit.index)) return false;
-        return _isExpected(Openings.leafHash(data), unit, expected);
+        if (data.length != Merkle.chunkLength(DisputeUnits.tensorBytes(unit), unit.index)) return false;
+        return _isExpected(Merkle.leaf(data), unit, expected);
     }
 
     function _isExpected(bytes32 hash, Unit memory unit, bytes32 expected) private pure returns (bool) {
         if (unit.height == DisputeUnits.tensorDepth(unit)) {
-            hash = Openings.tensorRoot(unit.elementType, unit.length, hash);
+            hash = TensorRoot.wrapTop(unit.elementType, unit.length, hash);
         }
         return hash == expected;
     }
 
     /// @dev Leaf `index` of `size` bytes and its siblings up to the top; `whole` says that the opening has its one length.
     function _leaf(bytes calldata opening, uint256 size, uint256 index) private pure returns (bool whole, bytes32 top) {
-        uint256 leafBytes = DisputeUnits.chunkBytes(size, index);
-        uint256 depth = DisputeUnits.depthOf(DisputeUnits.chunkCount(size));
-        if (opening.length != leafBytes + 32 * DisputeUnits.BITS_PER_LEVEL * depth) return (false, 0);
-        top = Openings.climb(Openings.leafHash(opening[:leafBytes]), index, Openings.words(opening[leafBytes:]));
+        uint256 leafBytes = Merkle.chunkLength(size, index);
+        uint256 leaves = Merkle.chunkCount(size);
+        if (opening.length != leafBytes + 32 * Merkle.BITS_PER_LEVEL * Merkle.depth(leaves)) return (false, 0);
+        bytes32[] calldata siblings = Openings.words(opening[leafBytes:]);
+        top = Merkle.topOfOne(leaves, 0, index, Merkle.leaf(opening[:leafBytes]), siblings);
         return (true, top);
     }
 }

@@ -3,14 +3,11 @@ pragma solidity ^0.8.28;
 
 import {TensorSpec} from "../ModelTypes.sol";
 import {IClaimBoard, Unit, UnitKind} from "../interfaces/IClaimBoard.sol";
+import {Merkle} from "../libraries/Merkle.sol";
 
 /// @title Geometry of demandable units: which exist, at which level, how many bytes or children they have.
 /// @dev Everything follows from types and lengths in the model's records: position and depth are never the prover's choice.
 library DisputeUnits {
-    uint256 internal constant CHUNK_BYTES = 512;
-    uint256 internal constant FAN_OUT = 32;
-    uint256 internal constant BITS_PER_LEVEL = 5;
-
     /// @notice Key of a claim on the board.
     function claimKey(address source, bytes32 claimId) internal pure returns (bytes32) {
         return keccak256(abi.encode(source, claimId));
@@ -21,33 +18,10 @@ library DisputeUnits {
         return keccak256(abi.encode(key, unit));
     }
 
-    /// @notice 512-byte leaves of a byte string; at least one.
-    function chunkCount(uint256 byteLength) internal pure returns (uint256) {
-        return byteLength <= CHUNK_BYTES ? 1 : (byteLength + CHUNK_BYTES - 1) / CHUNK_BYTES;
-    }
-
-    /// @notice Bytes in leaf `index` of a byte string: 512, less in the last. The leaf must exist.
-    function chunkBytes(uint256 byteLength, uint256 index) internal pure returns (uint256) {
-        uint256 rest = byteLength - index * CHUNK_BYTES;
-        return rest < CHUNK_BYTES ? rest : CHUNK_BYTES;
-    }
-
-    /// @notice 32-way levels above the leaves: the least d with 32^d ≥ leaves.
-    function depthOf(uint256 leaves) internal pure returns (uint256 depth) {
-        for (uint256 capacity = 1; capacity < leaves; capacity *= FAN_OUT) {
-            ++depth;
-        }
-    }
-
-    /// @notice Nodes of a tree at a height: ceil(leaves / 32^height).
-    function nodeCount(uint256 leaves, uint256 height) internal pure returns (uint256) {
-        return (leaves + (1 << (BITS_PER_LEVEL * height)) - 1) >> (BITS_PER_LEVEL * height);
-    }
-
     /// @notice Children that a node at `height` ≥ 1 really has; the other places of the 32 are EMPTY.
     function childCount(uint256 leaves, uint256 height, uint256 index) internal pure returns (uint256) {
-        uint256 rest = nodeCount(leaves, height - 1) - index * FAN_OUT;
-        return rest < FAN_OUT ? rest : FAN_OUT;
+        uint256 rest = Merkle.nodeCount(leaves, height - 1) - index * Merkle.FAN_OUT;
+        return rest < Merkle.FAN_OUT ? rest : Merkle.FAN_OUT;
     }
 
     /// @notice Bytes of the tensor that a NodeChildren or TensorLeaf unit lies in.
@@ -55,16 +29,21 @@ library DisputeUnits {
         return uint256(unit.length) << unit.elementType;
     }
 
+    /// @notice Leaves of that tensor's tree.
+    function tensorLeaves(Unit memory unit) internal pure returns (uint256) {
+        return Merkle.chunkCount(tensorBytes(unit));
+    }
+
     /// @notice Depth of the tensor's tree, from the unit's type and length.
     function tensorDepth(Unit memory unit) internal pure returns (uint256) {
-        return depthOf(chunkCount(tensorBytes(unit)));
+        return Merkle.depth(tensorLeaves(unit));
     }
 
     /// @notice The node at `height` above a node or leaf of a tensor.
     function ancestor(Unit memory unit, uint256 height) internal pure returns (Unit memory) {
         // casting to 'uint32' and 'uint8' is safe because an index only shrinks and a tree has at most seven levels
         // forge-lint: disable-next-line(unsafe-typecast)
-        uint32 index = uint32(unit.index >> (BITS_PER_LEVEL * (height - unit.height)));
+        uint32 index = uint32(unit.index >> (Merkle.BITS_PER_LEVEL * (height - unit.height)));
         // forge-lint: disable-next-line(unsafe-typecast)
         return Unit(UnitKind.NodeChildren, unit.position, uint8(height), index, unit.elementType, unit.length);
     }
@@ -87,12 +66,12 @@ library DisputeUnits {
             valid = valid && unit.position < inputs.count();
             if (valid) {
                 (uint8 elementType, uint32 length) = inputs.tensor(unit.position);
-                valid = unit.index < chunkCount(uint256(length) << elementType);
+                valid = unit.index < Merkle.chunkCount(uint256(length) << elementType);
             }
         } else if (unit.kind == UnitKind.ParameterLeaf) {
             // Whether the leaf exists is in the record; an answer may show that it does not.
-            valid =
-                valid && unit.position < instructions && uint256(unit.index) >> (BITS_PER_LEVEL * greatestDepth) == 0;
+            valid = valid && unit.position < instructions
+                && uint256(unit.index) >> (Merkle.BITS_PER_LEVEL * greatestDepth) == 0;
         } else {
             valid = valid && unit.index == 0;
             valid = valid && unit.position < (unit.kind == UnitKind.InstructionRecord ? instructions : 1);
@@ -103,11 +82,11 @@ library DisputeUnits {
     /// @notice Reverts unless a node or leaf exists in a tensor of the unit's type and length, within the model's greatest depth.
     function requireNodeUnit(Unit memory unit, uint256 greatestDepth) internal pure returns (uint256 depth) {
         if (unit.kind < UnitKind.NodeChildren) revert IClaimBoard.WrongDemand(unit.kind);
-        uint256 leaves = chunkCount(tensorBytes(unit));
-        depth = depthOf(leaves);
+        uint256 leaves = tensorLeaves(unit);
+        depth = Merkle.depth(leaves);
         bool valid = depth <= greatestDepth && unit.height <= depth;
         valid = valid && (unit.kind == UnitKind.NodeChildren) == (unit.height > 0);
-        valid = valid && unit.index < nodeCount(leaves, unit.height);
+        valid = valid && unit.index < Merkle.nodeCount(leaves, unit.height);
         if (!valid) revert IClaimBoard.UnitInvalid();
     }
 }

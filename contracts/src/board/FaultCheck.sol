@@ -5,6 +5,8 @@ import {Fault, IClaimBoard, NodeProof, Unit, UnitKind} from "../interfaces/IClai
 import {IStepVerifier} from "../interfaces/IStepVerifier.sol";
 import {InstructionRecord} from "../libraries/InstructionRecord.sol";
 import {InstructionTree} from "../libraries/InstructionTree.sol";
+import {Merkle} from "../libraries/Merkle.sol";
+import {TensorRoot} from "../libraries/TensorRoot.sol";
 import {DisputeUnits} from "./DisputeUnits.sol";
 import {Openings} from "./Openings.sol";
 
@@ -31,24 +33,19 @@ library FaultCheck {
         if (unit.elementType != proof.record.elementType() || unit.length != proof.record.outputLength()) {
             revert IClaimBoard.UnitInvalid();
         }
-        uint256 height = InstructionTree.height(basis.instructions);
-        if (
-            proof.rootSiblings.length != height
-                || Openings.traceRoot(
-                        basis.instructions,
-                        Openings.climb(Openings.rootLeaf(proof.tensorRoot), unit.position, proof.rootSiblings)
-                    ) != basis.traceRoot
-        ) revert IClaimBoard.RootOpeningInvalid();
+        bytes32 top = Merkle.topOfOne(
+            basis.instructions, 0, unit.position, Merkle.leafOfRoot(proof.tensorRoot), proof.rootSiblings
+        );
+        if (Openings.traceRoot(basis.instructions, top) != basis.traceRoot) revert IClaimBoard.RootOpeningInvalid();
         if (unit.height == depth) {
+            // The top's own hash is inside the root, and nobody knows it before it is answered.
             if (proof.node != 0 || proof.nodeSiblings.length != 0) revert IClaimBoard.NodeOpeningInvalid();
             return proof.tensorRoot;
         }
-        if (proof.nodeSiblings.length != DisputeUnits.BITS_PER_LEVEL * (depth - unit.height)) {
-            revert IClaimBoard.NodeOpeningInvalid();
-        }
-        bytes32 top = Openings.climb(proof.node, unit.index, proof.nodeSiblings);
+        uint256 leaves = DisputeUnits.tensorLeaves(unit);
+        top = Merkle.topOfOne(leaves, unit.height, unit.index, proof.node, proof.nodeSiblings);
         // INVARIANT: HonestSafety. Only what the prover itself posted is demanded, at its own place.
-        if (Openings.tensorRoot(unit.elementType, unit.length, top) != proof.tensorRoot) {
+        if (TensorRoot.wrapTop(unit.elementType, unit.length, top) != proof.tensorRoot) {
             revert IClaimBoard.NodeOpeningInvalid();
         }
         return proof.node;
@@ -73,10 +70,10 @@ library FaultCheck {
         uint256 byteOffset = uint256(fault.element) << elementType;
         // casting to 'uint32' is safe because 2^32 elements of four bytes have 2^25 leaves
         // forge-lint: disable-next-line(unsafe-typecast)
-        uint32 index = uint32(byteOffset / DisputeUnits.CHUNK_BYTES);
+        uint32 index = uint32(byteOffset / Merkle.CHUNK_BYTES);
         leaf = Unit(UnitKind.TensorLeaf, fault.position, 0, index, elementType, length);
         _requireLeaf(fault, leaf, own);
-        claimed = _element(fault.leaf, byteOffset % DisputeUnits.CHUNK_BYTES, elementType);
+        claimed = _element(fault.leaf, byteOffset % Merkle.CHUNK_BYTES, elementType);
         right = verifier.step(fault.record, fault.element, sourceRoots, fault.evidence);
     }
 
@@ -89,20 +86,19 @@ library FaultCheck {
         if (
             !valid
                 || !InstructionTree.opens(
-                    basis.instructionRoot, basis.instructions, position, Openings.leafHash(record), siblings
+                    basis.instructionRoot, basis.instructions, position, Merkle.leaf(record), siblings
                 )
         ) revert IClaimBoard.RecordOpeningInvalid();
     }
 
     function _requireLeaf(Fault calldata fault, Unit memory unit, bytes32 root) private pure {
-        uint256 size = DisputeUnits.tensorBytes(unit);
-        uint256 depth = DisputeUnits.tensorDepth(unit);
         // INVARIANT: CanonicalEncoding. A leaf has exactly its bytes, at exactly its depth.
-        bool valid = fault.leaf.length == DisputeUnits.chunkBytes(size, unit.index)
-            && fault.leafSiblings.length == DisputeUnits.BITS_PER_LEVEL * depth;
-        if (!valid) revert IClaimBoard.NodeOpeningInvalid();
-        bytes32 top = Openings.climb(Openings.leafHash(fault.leaf), unit.index, fault.leafSiblings);
-        if (Openings.tensorRoot(unit.elementType, unit.length, top) != root) revert IClaimBoard.NodeOpeningInvalid();
+        if (fault.leaf.length != Merkle.chunkLength(DisputeUnits.tensorBytes(unit), unit.index)) {
+            revert IClaimBoard.NodeOpeningInvalid();
+        }
+        uint256 leaves = DisputeUnits.tensorLeaves(unit);
+        bytes32 top = Merkle.topOfOne(leaves, 0, unit.index, Merkle.leaf(fault.leaf), fault.leafSiblings);
+        if (TensorRoot.wrapTop(unit.elementType, unit.length, top) != root) revert IClaimBoard.NodeOpeningInvalid();
     }
 
     /// @dev Opens the roots of the instruction's own tensor and of its sources, and puts them in the sources' order.
@@ -121,10 +117,7 @@ library FaultCheck {
         assembly ("memory-safe") {
             mstore(positions, count)
         }
-        uint256 height = InstructionTree.height(basis.instructions);
-        if (fault.roots.length != count || positions[count - 1] >= basis.instructions) {
-            revert IClaimBoard.RootOpeningInvalid();
-        }
+        if (fault.roots.length != count) revert IClaimBoard.RootOpeningInvalid();
         sourceRoots = new bytes32[](sources);
         for (uint256 i = 0; i <= sources; ++i) {
             uint256 position = _positionOf(fault, i, sources);
@@ -133,7 +126,8 @@ library FaultCheck {
             if (i == sources) own = fault.roots[place];
             else sourceRoots[i] = fault.roots[place];
         }
-        bytes32 top = Openings.climbMany(positions, Openings.rootLeaves(fault.roots), fault.rootSiblings, height);
+        bytes32 top =
+            Merkle.topOfMany(basis.instructions, 0, positions, Openings.rootLeaves(fault.roots), fault.rootSiblings);
         if (Openings.traceRoot(basis.instructions, top) != basis.traceRoot) revert IClaimBoard.RootOpeningInvalid();
     }
 
