@@ -42,3 +42,19 @@ export function installSignalHandlers(): void {
   // Started by `assay up` or the demo: a parent that vanished, even by SIGKILL, closes this channel.
   if (process.send !== undefined) process.on('disconnect', () => end(143));
 }
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs work that keeps the event loop busy: no handler could run before its end, so meanwhile a signal ends the process at once.
+ * Nothing may be half-done at that point: no child runs, no file is open.
+ */
+export function endableAtOnce<T>(work: () => T): T {
+  const handlers = SIGNALS.map((signal) => ({ signal, listeners: process.listeners(signal) }));
+  for (const { signal } of handlers) process.removeAllListeners(signal);
+  try {
+    return work();
+  } finally {
+    for (const { signal, listeners } of handlers) for (const listener of listeners) process.on(signal, listener);
+  }
+}
