@@ -8,7 +8,7 @@ const wei = z
 /** What a challenger decides. Its key is not among it: it comes from the environment. */
 export const challengerConfigSchema = z.strictObject({
   rpc: z.url().describe('JSON-RPC endpoint of the chain'),
-  deployment: z.string().min(1).describe('deployments/<chainId>.json'),
+  deployment: z.string().min(1).optional().describe('deployments/<chainId>.json unless told'),
   data: z.string().min(1).describe('state directory, of this challenger alone'),
   rate: z.number().min(0).max(1).default(1).describe('share of claims that are re-executed'),
   provers: z.array(z.url()).max(64).default([]).describe('HTTP services of nodes to ask for programs and inputs'),

@@ -45,7 +45,10 @@ export class Pursuit {
     for (const claim of this.parts.state.claims('drawn', 'wrong')) {
       if (this.busy.has(claim.claimId) || (this.waitUntil.get(claim.claimId) ?? 0n) > head.number) continue;
       const step = this.step(claim, head)
-        .catch((error) => this.parts.log.warn({ claim: claim.claimId, error }, 'a move failed; the next block tries again'))
+        .catch((error) => {
+          this.waitUntil.set(claim.claimId, head.number + 1n);
+          this.parts.log.warn({ claim: claim.claimId, error }, 'a move failed; the next block tries again');
+        })
         .finally(() => this.busy.delete(claim.claimId));
       this.busy.set(claim.claimId, step);
     }

@@ -1,7 +1,7 @@
-import { type Chain, createPublicClient, defineChain, http, type LocalAccount, type PublicClient, type Transport } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
+import { type Chain, createPublicClient, defineChain, http, type PublicClient, type Transport } from 'viem';
+import { type Deployment, parseDeployment } from '../contracts/client/deployment.ts';
 import { AssayError } from '../core/errors.ts';
-import { privateKeyFrom } from '../runtime/configuration.ts';
+import { readInputText } from './files.ts';
 
 export type Client = PublicClient<Transport, Chain>;
 
@@ -33,7 +33,20 @@ export async function connect(rpc: string): Promise<Client> {
   return createPublicClient({ chain, transport, pollingInterval: 500, cacheTime: 0 });
 }
 
-/** The account whose private key an environment variable holds. @throws AssayError KEY_MISSING, KEY_INVALID */
-export function accountFrom(variable: string): LocalAccount {
-  return privateKeyToAccount(privateKeyFrom(variable));
+const DEPLOYMENT_LIMIT = 1 << 20;
+
+/** Where `assay deploy` puts the record of a chain, and where the other commands look for it. */
+export function deploymentFile(chainId: number): string {
+  return `deployments/${chainId}.json`;
+}
+
+/** The deployment on the client's chain. @param file given by the user; `deployments/<chainId>.json` without one */
+export async function loadDeployment(client: Client, file: string | undefined): Promise<Deployment> {
+  const what = 'The deployment file';
+  const text = await readInputText(file ?? deploymentFile(client.chain.id), {
+    what,
+    limit: DEPLOYMENT_LIMIT,
+    fix: 'give --deployment the file that `assay deploy` wrote',
+  });
+  return parseDeployment(text, client.chain.id);
 }

@@ -9,7 +9,7 @@ const wei = z
 /** What a node operator decides. Keys are not among it: they come from the environment. */
 export const nodeConfigSchema = z.strictObject({
   rpc: z.url().describe('JSON-RPC endpoint of the chain'),
-  deployment: z.string().min(1).describe('deployments/<chainId>.json'),
+  deployment: z.string().min(1).optional().describe('deployments/<chainId>.json unless told'),
   data: z.string().min(1).describe('state directory, of this node alone'),
   models: z
     .array(z.strictObject({ modelId: z.string().regex(/^0x[0-9a-f]{64}$/), directory: z.string().min(1) }))

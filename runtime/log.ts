@@ -28,10 +28,22 @@ export function createLog(options: LogOptions): Log {
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const known = error as Error & { shortMessage?: string; code?: unknown; facts?: unknown; fix?: unknown };
+  const revert = revertOf(error);
   return {
     message: known.shortMessage ?? error.message.split('\n')[0],
+    ...(revert === undefined ? {} : { revert }),
     ...(known.code === undefined ? {} : { code: known.code }),
     ...(known.facts === undefined ? {} : { facts: known.facts }),
     ...(known.fix === undefined ? {} : { fix: known.fix }),
   };
+}
+
+/** Name of the custom error behind a refused contract call, as viem nests it. */
+export function revertOf(error: unknown): string | undefined {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
+    const { data, signature, reason } = at as { data?: { errorName?: string }; signature?: string; reason?: string };
+    const found = data?.errorName ?? reason ?? signature;
+    if (typeof found === 'string') return found;
+  }
+  return undefined;
 }

@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { accountOf, keyHelp } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
 import { untilStopped } from '../daemon.ts';
+import { share } from '../options.ts';
 import { createOutput } from '../output.ts';
-
-/** Environment variable with the challenger's key. */
-export const CHALLENGER_KEY = 'ASSAY_CHALLENGER_KEY';
 
 interface Options {
   readonly config?: string;
@@ -15,12 +13,6 @@ interface Options {
   readonly rate?: number;
   readonly prover?: string[];
   readonly json?: boolean;
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('must be a number from 0 to 1');
-  return value;
 }
 
 export function challengerCommand(): Command {
@@ -36,22 +28,21 @@ export function challengerCommand(): Command {
       'HTTP service of a node to fetch programs and inputs from; repeatable',
       (url: string, before: string[] = []) => [...before, url],
     )
-    .addHelpText('after', `\nThe key that pays and earns comes from the environment: ${CHALLENGER_KEY}=0x…`)
+    .addHelpText('after', keyHelp('challenger'))
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
-  const [{ challengerConfigSchema }, { loadConfig }, { accountFrom, connect }, { parseDeployment }] = await Promise.all([
+  const [{ challengerConfigSchema }, { loadConfig }, { connect, loadDeployment }] = await Promise.all([
     import('../../challenger/config.ts'),
     import('../../runtime/configuration.ts'),
     import('../chain.ts'),
-    import('../../contracts/client/deployment.ts'),
   ]);
   const { config: file, rpc, deployment: deploymentFile, data, rate, prover: provers } = options;
   const config = loadConfig(challengerConfigSchema, file, { rpc, deployment: deploymentFile, data, rate, provers });
-  const account = accountFrom(CHALLENGER_KEY);
   const client = await connect(config.rpc);
-  const deployment = parseDeployment(await readFile(config.deployment, 'utf8'), client.chain.id);
+  const account = accountOf('challenger', client.chain.id);
+  const deployment = await loadDeployment(client, config.deployment);
   const [{ startChallenger }, { createLog }] = await Promise.all([
     import('../../challenger/challenger.ts'),
     import('../../runtime/log.ts'),

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { NodeConfig } from '../../prover/config.ts';
+import { accountOf, keyHelp } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
 import { untilStopped } from '../daemon.ts';
+import { integer } from '../options.ts';
 import { createOutput } from '../output.ts';
-
-/** Environment variable with the node's hot key. */
-export const NODE_KEY = 'ASSAY_NODE_KEY';
 
 interface Options {
   readonly config?: string;
@@ -19,11 +17,6 @@ interface Options {
   readonly faultSeed?: number;
   readonly fault: string;
   readonly json?: boolean;
-}
-
-export function integer(text: string): number {
-  if (!/^[0-9]{1,10}$/.test(text)) throw new InvalidArgumentError('must be a whole number');
-  return Number(text);
 }
 
 function model(text: string, before: NodeConfig['models'] = []): NodeConfig['models'] {
@@ -46,16 +39,15 @@ export function nodeCommand(): Command {
       new Option('--fault-seed <number>', 'development chain only: answer wrongly, the fault drawn from this seed').argParser(integer),
     )
     .addOption(new Option('--fault <kind>', 'what the fault alters').choices(['logit', 'tensor', 'weight', 'input']).default('tensor'))
-    .addHelpText('after', `\nThe signing key comes from the environment: ${NODE_KEY}=0x…`)
+    .addHelpText('after', keyHelp('node'))
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
-  const [{ nodeConfigSchema }, { loadConfig }, { accountFrom, connect }, { parseDeployment }] = await Promise.all([
+  const [{ nodeConfigSchema }, { loadConfig }, { connect, loadDeployment }] = await Promise.all([
     import('../../prover/config.ts'),
     import('../../runtime/configuration.ts'),
     import('../chain.ts'),
-    import('../../contracts/client/deployment.ts'),
   ]);
   const { config: file, rpc, deployment: deploymentFile, data, host, port, model: models, faultSeed, fault } = options;
   const config = loadConfig(nodeConfigSchema, file, {
@@ -67,9 +59,9 @@ async function run(options: Options): Promise<void> {
     models,
     fault: faultSeed === undefined ? undefined : { seed: faultSeed, kind: fault },
   });
-  const account = accountFrom(NODE_KEY);
   const client = await connect(config.rpc);
-  const deployment = parseDeployment(await readFile(config.deployment, 'utf8'), client.chain.id);
+  const account = accountOf('node', client.chain.id);
+  const deployment = await loadDeployment(client, config.deployment);
   const [{ startNode }, { createProving }, { createLog }] = await Promise.all([
     import('../../prover/node.ts'),
     import('../../prover/proving.ts'),
