@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {ClaimView, Payout} from "../../src/interfaces/IClaimSource.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {Delivery, IRequests, RequestTerms, RequestView, Status} from "../../src/interfaces/IRequests.sol";
+import {IStakeVault} from "../../src/interfaces/IStakeVault.sol";
+import {Groth16} from "../../src/libraries/Groth16.sol";
+import {TensorRoot} from "../../src/libraries/TensorRoot.sol";
+import {vm} from "../Assertions.sol";
+import {MoneyBase} from "./MoneyBase.sol";
+import {ToyGroth16} from "./ToyGroth16.sol";
+
+/// @notice Asking, claiming, ending: what every state allows and what it refuses.
+contract RequestsTest is MoneyBase {
+    function _refused(RequestTerms memory terms, bytes memory reason) private {
+        vm.expectRevert(reason);
+        requests.request(terms, input);
+    }
+
+    function _is(bytes4 selector) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector);
+    }
+
+    function _breakKey() internal {
+        uint256[] memory a = new uint256[](3);
+        uint256[] memory b = new uint256[](3);
+        b[2] = 1;
+        registry.proveKeyBroken(zkModel, key, a, ToyGroth16.prove(a, 7), b, ToyGroth16.prove(b, 7));
+    }
+
+    function _breakModel(bytes32 modelId) internal {
+        // The models of this test share one root, which says two instructions with a made-up top; here another count is shown.
+        vm.store(address(registry), keccak256(abi.encode(modelId, uint256(0))), _illFormed(modelId));
+        assertTrue(registry.termsOf(modelId).illFormed);
+    }
+
+    /// The terms' word with the flag set: creator, royalty, form, depth, gas and count take 240 bits below it.
+    function _illFormed(bytes32 modelId) private view returns (bytes32) {
+        bytes32 word = vm.load(address(registry), keccak256(abi.encode(modelId, uint256(0))));
+        return word | bytes32(uint256(1) << 240);
+    }
+
+    // Asking.
+
+    function test_termsAreChecked() public {
+        RequestTerms memory t = optimisticTerms();
+        t.modelId = keccak256("unknown");
+        _refused(t, abi.encodeWithSelector(IRequests.ModelUnavailable.selector, t.modelId));
+        t = zkTerms();
+        t.modelId = plainModel;
+        _refused(t, abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
+        t = optimisticTerms();
+        t.tier = 2;
+        _refused(t, _is(IRequests.TierInvalid.selector));
+        t = zkTerms();
+        t.coverage = 1;
+        _refused(t, _is(IRequests.TierInvalid.selector));
+        t = zkTerms();
+        t.earlyDelivery = true;
+        _refused(t, _is(IRequests.TierInvalid.selector));
+        t = optimisticTerms();
+        t.deadline = uint40(nowTime());
+        _refused(t, _is(IRequests.DeadlineInvalid.selector));
+        t.deadline = uint40(nowTime() + 30 days + 1);
+        _refused(t, _is(IRequests.DeadlineInvalid.selector));
+        t = optimisticTerms();
+        t.inputTimestamp = uint40(nowTime() + 1);
+        _refused(t, _is(IRequests.InputTimestampInvalid.selector));
+        t = optimisticTerms();
+        t.callbackGas = 2_000_001;
+        _refused(t, _is(IRequests.CallbackGasTooHigh.selector));
+    }
+
+    function test_termsAtTheirBounds() public {
+        RequestTerms memory t = optimisticTerms();
+        t.coverage = uint96(MINIMUM_COVERAGE);
+        t.deadline = uint40(nowTime() + 30 days);
+        t.inputTimestamp = uint40(nowTime());
+        t.callbackGas = 2_000_000;
+        requests.request(t, input);
+        t.deadline = uint40(nowTime() + 1);
+        requests.request(t, input);
+    }
+
+    function test_everyClaimIsWorthChallenging() public {
+        RequestTerms memory t = optimisticTerms();
+        t.coverage = uint96(MINIMUM_COVERAGE - 1);
+        _refused(t, abi.encodeWithSelector(IRequests.CoverageTooLow.selector, MINIMUM_COVERAGE - 1, MINIMUM_COVERAGE));
+        assertEq(requests.minimumCoverage(plainModel), MINIMUM_COVERAGE);
+    }
+
+    function test_inputBytesHaveTheModelsLength() public {
+        bytes[3] memory wrong = [bytes(""), hex"010203", hex"0102030405"];
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.expectRevert(IRequests.InputInvalid.selector);
+            requests.request(optimisticTerms(), wrong[i]);
+        }
+        uint256 id = requests.request(optimisticTerms(), input);
+        bytes32[] memory roots = new bytes32[](1);
+        roots[0] = keccak256(
+            abi.encodePacked(bytes1(0x02), uint8(0), uint32(4), keccak256(abi.encodePacked(bytes1(0x00), input)))
+        );
+        assertEq(requests.requestOf(id).input, TensorRoot.ofList(roots));
+    }
+
+    /// Value out of range: a field element at or above p.
+    function test_signalsAreFieldElements() public {
+        RequestTerms memory t = zkTerms();
+        t.modelId = committedModel;
+        vm.expectRevert(IRequests.InputInvalid.selector);
+        requests.requestByRoot(t, bytes32(Groth16.R), "");
+        vm.expectRevert(IRequests.InputInvalid.selector);
+        requests.requestByRoot(t, 0, "");
+        // Bytes for a commitment cannot be checked here, so they are not taken.
+        vm.expectRevert(IRequests.InputInvalid.selector);
+        requests.request(t, input);
+        requests.requestByRoot(t, bytes32(Groth16.R - 1), "");
+        // An optimistic request on the same model goes by root, which has no such bound.
+        t.tier = 1;
+        t.coverage = 1 ether;
+        requests.requestByRoot(t, bytes32(type(uint256).max), "ipfs://input");
+        requests.request(t, input);
+        vm.expectRevert(IRequests.InputInvalid.selector);
+        requests.requestByRoot(t, bytes32(uint256(1)), string(new bytes(513)));
+    }
+
+    function test_requestsReadBack() public {
+        uint256 id = ask(optimisticTerms(), 3 ether);
+        RequestView memory r = requests.requestOf(id);
+        assertEq(
+            keccak256(abi.encode(r.terms.modelId, r.terms.coverage, r.terms.deadline)),
+            keccak256(abi.encode(plainModel, uint96(2 ether), uint40(nowTime() + 1 days)))
+        );
+        assertEq(r.terms.inputTimestamp, nowTime(), "0 means now");
+        assertEq(r.requester, address(consumer));
+        assertEq(r.fee, 3 ether);
+        assertEq(r.output, 0, "the placeholder is nobody's output");
+        assertTrue(r.status == Status.Open);
+        assertEq(requests.nextRequestId(), id + 1);
+        assertFalse(requests.claimOf(bytes32(id)).open);
+    }
+
+    // Claiming.
+
+    function test_claimLocksAndRecords() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.prank(hotKey);
+        requests.claim(id, output);
+        assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
+        ClaimView memory c = requests.claimOf(bytes32(id));
+        assertTrue(c.open);
+        assertEq(c.prover, prover);
+        assertEq(c.modelId, plainModel);
+        assertEq(c.coverage, 2 ether);
+        assertEq(c.claimedAt, nowTime());
+        assertEq(c.inputRoot, requests.requestOf(id).input);
+        assertEq(c.outputRoot, requests.requestOf(id).output);
+    }
+
+    function test_onlySigningKeysAnswer() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.prank(prover);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotSigningKey.selector, prover));
+        requests.claim(id, output);
+        vm.prank(prover);
+        vault.retireKey(hotKey);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotSigningKey.selector, hotKey));
+        requests.claim(id, output);
+    }
+
+    function test_oneAnswerPerRequest() public {
+        uint256 id = claimed();
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
+        requests.claim(id, output);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
+        requests.refund(id);
+        pass();
+        requests.finalize(id, output);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Final));
+        requests.claim(id, output);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Final));
+        requests.finalize(id, output);
+        uint256 unknown = requests.nextRequestId();
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, unknown, Status.None));
+        requests.claim(unknown, output);
+    }
+
+    function test_claimsOfTheOtherTierAreNone() public {
+        uint256 id = ask(zkTerms(), 1 ether);
+        vm.prank(hotKey);
+        vm.expectRevert(IRequests.TierInvalid.selector);
+        requests.claim(id, output);
+        id = ask(optimisticTerms(), 1 ether);
+        vm.prank(hotKey);
+        vm.expectRevert(IRequests.TierInvalid.selector);
+        requests.fulfilProof(id, key, new bytes(256), input, output);
+    }
+
+    function test_claimNeedsFreeStake() public {
+        RequestTerms memory t = optimisticTerms();
+        t.coverage = 100 ether;
+        uint256 id = ask(t, 1 ether);
+        uint256 second = ask(t, 1 ether);
+        vm.prank(hotKey);
+        requests.claim(id, output);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IStakeVault.InsufficientFreeStake.selector, prover, 0, 100 ether));
+        requests.claim(second, output);
+    }
+
+    function test_claimsHaveADeadline() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.warp(requests.requestOf(id).terms.deadline + 1);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.PastDeadline.selector, id));
+        requests.claim(id, output);
+        vm.warp(nowTime() - 1);
+        vm.prank(hotKey);
+        requests.claim(id, output);
+    }
+
+    function test_outputsHaveTheModelsLength() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        bytes[3] memory wrong = [bytes(""), hex"2a0000", hex"2a00000000"];
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.prank(hotKey);
+            vm.expectRevert(IRequests.OutputInvalid.selector);
+            requests.claim(id, wrong[i]);
+        }
+    }
+
+    function test_batchOfClaims() public {
+        uint256[] memory ids = new uint256[](4);
+        bytes[] memory outputs = new bytes[](4);
+        for (uint256 i = 0; i < 4; ++i) {
+            RequestTerms memory t = optimisticTerms();
+            if (i == 2) t.modelId = committedModel;
+            ids[i] = ask(t, 1 ether);
+            outputs[i] = output;
+        }
+        // Another prover was first with one, and a third was reserved.
+        (address other, address otherKey,) = newProver("other", 10 ether);
+        vm.prank(otherKey);
+        requests.claim(ids[1], output);
+        vm.prank(otherKey);
+        requests.reserve(ids[3]);
+        vm.prank(hotKey);
+        assertEq(requests.claimBatch(ids, outputs), 2);
+        assertEq(vault.lockedOf(prover, address(requests)), 4 ether);
+        assertEq(vault.lockedOf(other, address(requests)), 2 ether + 0.1 ether);
+        assertTrue(requests.requestOf(ids[3]).status == Status.Open);
+        vm.prank(hotKey);
+        vm.expectRevert(IRequests.LengthMismatch.selector);
+        requests.claimBatch(ids, new bytes[](3));
+    }
+
+    function test_batchRevertsOnWrongOutput() public {
+        uint256[] memory ids = new uint256[](2);
+        bytes[] memory outputs = new bytes[](2);
+        (ids[0], ids[1]) = (ask(optimisticTerms(), 0), ask(optimisticTerms(), 0));
+        outputs[0] = output;
+        vm.prank(hotKey);
+        vm.expectRevert(IRequests.OutputInvalid.selector);
+        requests.claimBatch(ids, outputs);
+    }
+
+    /// The same request twice in one batch is one claim and one lock.
+    function test_batchWithOneRequestTwice() public {
+        uint256[] memory ids = new uint256[](2);
+        bytes[] memory outputs = new bytes[](2);
+        ids[0] = ids[1] = ask(optimisticTerms(), 0);
+        outputs[0] = outputs[1] = output;
+        vm.prank(hotKey);
+        assertEq(requests.claimBatch(ids, outputs), 1);
+        assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
+    }
+
+    // Finality.
+
+    function test_noResultBeforeItsVerdict() public {
+        uint256 id = claimed();
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotFinal.selector, id));
+        requests.finalize(id, output);
+        pass();
+        board.hold(address(requests), bytes32(id), true);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotFinal.selector, id));
+        requests.finalize(id, output);
+        assertEq(consumer.calls(), 0);
+        board.hold(address(requests), bytes32(id), false);
+        requests.finalize(id, output);
+        assertEq(consumer.calls(), 1);
+    }
+
+    function test_finalizePaysAndReleases() public {
+        uint256 id = claimed();
+        pass();
+        vm.expectRevert(IRequests.OutputInvalid.selector);
+        requests.finalize(id, hex"2b000000");
+        requests.finalize(id, output);
+        assertEq(vault.lockedOf(prover, address(requests)), 0);
+        assertEq(vault.freeOf(prover), 100 ether);
+        assertEq(requests.owedTo(creator), 0.025 ether);
+        assertEq(requests.toBurn(plainModel), 0.01 ether);
+        assertEq(requests.owedTo(prover), 0.965 ether);
+        assertEq(consumer.lastOutput(), output);
+        assertTrue(requests.requestOf(id).delivery == Delivery.Done);
+        vm.prank(prover);
+        requests.collect(prover);
+        assertEq(prover.balance, 0.965 ether);
+        requests.burnFees(plainModel);
+        assertEq(registry.usageOf(plainModel), 0.01 ether);
+        assertEq(requests.toBurn(plainModel), 0);
+    }
+
+    function test_owedIsPaidOnce() public {
+        uint256 id = claimed();
+        pass();
+        requests.finalize(id, output);
+        vm.startPrank(prover);
+        assertEq(requests.collect(prover), 0.965 ether);
+        assertEq(requests.collect(prover), 0);
+        vm.stopPrank();
+        vm.prank(creator);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.TransferFailed.selector, address(registry)));
+        requests.collect(address(registry));
+        assertEq(requests.owedTo(creator), 0.025 ether);
+    }
+
+    // Refunds.
+
+    function test_refundAfterTheDeadline() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotYetRefundable.selector, id));
+        requests.refund(id);
+        vm.warp(requests.requestOf(id).terms.deadline);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotYetRefundable.selector, id));
+        requests.refund(id);
+        skip(1);
+        requests.refund(id);
+        assertEq(requests.owedTo(address(consumer)), 1 ether);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Refunded));
+        requests.refund(id);
+        assertEq(consumer.collect(), 1 ether);
+    }
+
+    function test_refundWhenTheKeyBroke() public {
+        uint256 zk = ask(zkTerms(), 1 ether);
+        RequestTerms memory t = optimisticTerms();
+        t.modelId = zkModel;
+        uint256 optimistic = ask(t, 1 ether);
+        _breakKey();
+        bytes memory proof = proofOf(zk, prover);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.ModelUnavailable.selector, zkModel));
+        requests.fulfilProof(zk, key, proof, input, output);
+        requests.refund(zk);
+        // The program is as good as it was: optimistic answers go on.
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotYetRefundable.selector, optimistic));
+        requests.refund(optimistic);
+        vm.prank(hotKey);
+        requests.claim(optimistic, output);
+        _refused(zkTerms(), abi.encodeWithSelector(IRequests.ModelUnavailable.selector, zkModel));
+    }
+
+    function test_illFormedModelsEndEverything() public {
+        uint256 open = ask(optimisticTerms(), 1 ether);
+        uint256 id = claimed();
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotIllFormed.selector, plainModel));
+        requests.voidClaim(id);
+        _breakModel(plainModel);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
+        requests.claim(open, output);
+        requests.refund(open);
+        _refused(optimisticTerms(), abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
+        pass();
+        vm.expectRevert(abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
+        requests.finalize(id, output);
+        requests.voidClaim(id);
+        assertTrue(requests.requestOf(id).status == Status.Faulted);
+        assertEq(requests.owedTo(address(consumer)), 2 ether);
+        assertEq(vault.freeOf(address(consumer)), 1 ether);
+        assertEq(vault.freeOf(prover), 98 ether);
+    }
+
+    // Faults.
+
+    function _payouts(uint256 amount) private returns (Payout[] memory payouts) {
+        payouts = new Payout[](1);
+        payouts[0] = Payout(makeAddr("finder"), uint128(amount));
+    }
+
+    function test_onlyBoardFaults() public {
+        uint256 id = claimed();
+        vm.expectRevert(abi.encodeWithSelector(IRequests.NotBoard.selector, address(this)));
+        requests.onFault(bytes32(id), new Payout[](0));
+    }
+
+    function test_SlashArithmetic_faultSplitsTheLock() public {
+        uint256 id = claimed();
+        uint256 burned = address(0).balance;
+        board.fault(requests, bytes32(id), _payouts(0.3 ether));
+        assertEq(vault.freeOf(makeAddr("finder")), 0.3 ether);
+        assertEq(vault.freeOf(address(consumer)), 0.7 ether);
+        assertEq(address(0).balance - burned, 1 ether);
+        assertEq(vault.freeOf(prover), 98 ether);
+        assertEq(vault.lockedOf(prover, address(requests)), 0);
+        assertEq(requests.owedTo(address(consumer)), 1 ether);
+        assertEq(requests.owedTo(prover), 0);
+        consumer.withdrawStake(vault);
+        consumer.collect();
+        assertEq(address(consumer).balance, 1000 ether - 1 ether + 1.7 ether);
+    }
+
+    function test_findersGetAtMostAQuarter() public {
+        uint256 id = claimed();
+        Payout[] memory payouts = _payouts(0.5 ether + 1);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.PayoutsExceedQuarter.selector, 0.5 ether + 1, 2 ether));
+        board.fault(requests, bytes32(id), payouts);
+        board.fault(requests, bytes32(id), _payouts(0.5 ether));
+    }
+
+    function test_oneVerdictPerClaim() public {
+        uint256 id = claimed();
+        board.fault(requests, bytes32(id), new Payout[](0));
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Faulted));
+        board.fault(requests, bytes32(id), new Payout[](0));
+        pass();
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Faulted));
+        requests.finalize(id, output);
+        uint256 open = ask(optimisticTerms(), 1 ether);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, open, Status.Open));
+        board.fault(requests, bytes32(open), new Payout[](0));
+        assertFalse(requests.claimOf(bytes32(id)).open);
+    }
+
+    // The exclusive period.
+
+    function test_exclusiveMeansExclusive() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        (address other, address otherKey,) = newProver("other", 10 ether);
+        vm.prank(hotKey);
+        requests.reserve(id);
+        assertEq(vault.lockedOf(prover, address(requests)), 0.1 ether);
+        vm.warp(nowTime() + EXCLUSIVE_PERIOD);
+        vm.prank(otherKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, prover, nowTime()));
+        requests.claim(id, output);
+        vm.prank(hotKey);
+        requests.claim(id, output);
+        assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
+        assertEq(vault.lockedOf(other, address(requests)), 0);
+    }
+
+    function test_lateReserversLoseTheirBond() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        (, address otherKey,) = newProver("other", 10 ether);
+        vm.prank(hotKey);
+        requests.reserve(id);
+        skip(EXCLUSIVE_PERIOD + 1);
+        vm.prank(otherKey);
+        requests.claim(id, output);
+        assertEq(vault.freeOf(prover), 99.9 ether);
+        assertEq(vault.lockedOf(prover, address(requests)), 0);
+        assertEq(vault.freeOf(address(consumer)), 0.05 ether);
+    }
+
+    function test_lateReserverWhoAnswersLosesItsBondToo() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.prank(hotKey);
+        requests.reserve(id);
+        skip(EXCLUSIVE_PERIOD + 1);
+        vm.prank(hotKey);
+        requests.claim(id, output);
+        assertEq(vault.freeOf(prover), 97.9 ether);
+    }
+
+    function test_oneExclusivePeriod() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.prank(hotKey);
+        requests.reserve(id);
+        vm.expectRevert(
+            abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, prover, nowTime() + EXCLUSIVE_PERIOD)
+        );
+        requests.forfeitBond(id);
+        skip(EXCLUSIVE_PERIOD + 1);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.AlreadyReserved.selector, id));
+        requests.reserve(id);
+        requests.forfeitBond(id);
+        assertEq(vault.freeOf(address(consumer)), 0.05 ether);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.AlreadyReserved.selector, id));
+        requests.reserve(id);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, address(0), 0));
+        requests.forfeitBond(id);
+        vm.prank(hotKey);
+        requests.claim(id, output);
+    }
+
+    function test_reservationsEndByTheDeadline() public {
+        RequestTerms memory t = optimisticTerms();
+        t.deadline = uint40(nowTime() + 10);
+        uint256 id = ask(t, 1 ether);
+        vm.prank(hotKey);
+        requests.reserve(id);
+        assertEq(requests.requestOf(id).time, t.deadline);
+        vm.warp(t.deadline + 1);
+        requests.refund(id);
+        assertEq(vault.freeOf(address(consumer)), 0.05 ether);
+        assertEq(vault.lockedOf(prover, address(requests)), 0);
+        id = ask(optimisticTerms(), 1 ether);
+        vm.warp(nowTime() + 1 days + 1);
+        vm.prank(hotKey);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.PastDeadline.selector, id));
+        requests.reserve(id);
+    }
+
+    /// A prover whose model is taken from under it is not fined.
+    function test_bondsReturnWhenTheModelIsDisabled() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.prank(hotKey);
+        requests.reserve(id);
+        _breakModel(plainModel);
+        requests.refund(id);
+        assertEq(vault.freeOf(prover), 100 ether);
+        assertEq(requests.owedTo(address(consumer)), 1 ether);
+    }
+}
