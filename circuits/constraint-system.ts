@@ -1,5 +1,5 @@
 import { invariant } from '../core/errors.ts';
-import { FIELD_PRIME } from './field.ts';
+import { FIELD_PRIME, reduce } from './field.ts';
 import { GrowableFloat64, GrowableInt32 } from './growable.ts';
 import { HINT_CODES, type HintName } from './hint-codes.ts';
 import { type Coefficient, type LinearForm, plusCoefficient, timesCoefficient, ZERO_FORM } from './linear-form.ts';
@@ -88,9 +88,10 @@ export class ConstraintSystem {
   row(a: LinearForm, b: LinearForm, c: LinearForm): number {
     const row = this.rowCount;
     if (this.stretches.at(-1)?.purpose !== this.purpose) this.stretches.push({ from: row, purpose: this.purpose });
+    const before = this.termWires.length;
     this.pushPart(a);
     this.pushPart(b);
-    this.nonzerosAB += a.wires.length + b.wires.length;
+    this.nonzerosAB += this.termWires.length - before;
     this.pushPart(c);
     this.rowsByPurpose.set(this.purpose, (this.rowsByPurpose.get(this.purpose) ?? 0) + 1);
     return row;
@@ -129,11 +130,13 @@ export class ConstraintSystem {
     const now = ++this.stampNow;
     const outWires: number[] = [];
     const outCoefficients: Coefficient[] = [];
+    let merged = false;
     for (let i = 0; i < count; i++) {
       const wire = wires[i]!;
       const coefficient = coefficients[i]!;
       if (this.stamp[wire] === now) {
         const at = this.slot[wire]!;
+        merged = true;
         outCoefficients[at] = plusCoefficient(outCoefficients[at]!, coefficient);
       } else {
         this.stamp[wire] = now;
@@ -142,7 +145,7 @@ export class ConstraintSystem {
         outCoefficients.push(coefficient);
       }
     }
-    return this.finish(outWires, outCoefficients);
+    return this.finish(outWires, outCoefficients, merged);
   }
 
   /** Σ scale·form. Its bounds are the tighter of what its wires and what the parts promise. */
@@ -154,7 +157,7 @@ export class ConstraintSystem {
     for (const [form, scale = 1] of parts) {
       for (let i = 0; i < form.wires.length; i++) {
         wires.push(form.wires[i]!);
-        coefficients.push(scale === 1 ? form.coefficients[i]! : timesCoefficient(form.coefficients[i]!, scale));
+        coefficients.push(timesCoefficient(form.coefficients[i]!, scale));
       }
       if (form.wires.length === 0) continue;
       const factor = Number(scale);
@@ -186,19 +189,23 @@ export class ConstraintSystem {
   }
 
   private termBounds(wire: number, coefficient: Coefficient): { low: number; high: number } {
+    const bound = this.wireLow.data[wire]!;
+    if (bound === -Infinity) return { low: -Infinity, high: Infinity };
     const scale = Number(coefficient);
-    const a = scale * this.wireLow.data[wire]!;
+    const a = scale * bound;
     const b = scale * this.wireHigh.data[wire]!;
     return a < b ? { low: a, high: b } : { low: b, high: a };
   }
 
-  private finish(wires: number[], coefficients: Coefficient[]): LinearForm {
+  private finish(wires: number[], coefficients: Coefficient[], merged: boolean): LinearForm {
     let low = 0;
     let high = 0;
     let kept = 0;
     for (let i = 0; i < wires.length; i++) {
       const coefficient = coefficients[i]!;
-      if (typeof coefficient === 'bigint' ? coefficient % FIELD_PRIME === 0n : coefficient === 0) continue;
+      // Only a sum of big coefficients can be a multiple of the prime without being zero.
+      if (coefficient === 0 || coefficient === 0n) continue;
+      if (merged && typeof coefficient === 'bigint' && coefficient % FIELD_PRIME === 0n) continue;
       const bounds = this.termBounds(wires[i]!, coefficient);
       low += bounds.low;
       high += bounds.high;
@@ -225,7 +232,7 @@ export class ConstraintSystem {
   private encode(coefficient: Coefficient): number {
     if (typeof coefficient === 'number' && coefficient < DIRECT && coefficient > -DIRECT) return coefficient;
     const value = BigInt(coefficient);
-    const residue = ((value % FIELD_PRIME) + FIELD_PRIME) % FIELD_PRIME;
+    const residue = value >= 0n && value < FIELD_PRIME ? value : reduce(value);
     invariant(residue !== 0n, 'a zero coefficient reached a constraint');
     const known = this.dictionaryIndex.get(residue);
     if (known !== undefined) return DIRECT + known;

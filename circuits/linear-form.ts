@@ -39,6 +39,8 @@ export function fieldConstantOf(form: LinearForm): bigint | undefined {
 
 /** Product of coefficients modulo the field: leaves small integers small. */
 export function timesCoefficient(a: Coefficient, b: Coefficient): Coefficient {
+  if (a === 1) return b;
+  if (b === 1) return a;
   if (typeof a === 'number' && typeof b === 'number') {
     const product = a * b;
     if (Number.isSafeInteger(product)) return product;

@@ -75,3 +75,82 @@ export function poseidonParameters(width: number): PoseidonParameters {
   cache.set(width, known);
   return known;
 }
+
+/**
+ * The partial rounds as linear algebra, computed once. With x the outputs of the S-boxes before them and q_i the outputs of their own,
+ * the input of S-box p is inputs[p]·x + Σ_{i<p} history[p−1−i]·q_i + constants[p], and the state after all of them
+ * lastInputs·x + Σ_i lastHistory[P−1−i]·q_i + lastConstants (with the constants of the next round).
+ */
+export interface PartialRounds {
+  readonly inputs: readonly (readonly bigint[])[];
+  readonly history: readonly bigint[];
+  readonly constants: readonly bigint[];
+  readonly lastInputs: readonly (readonly bigint[])[];
+  readonly lastHistory: readonly (readonly bigint[])[];
+  readonly lastConstants: readonly bigint[];
+}
+
+function dot(a: readonly bigint[], b: readonly bigint[]): bigint {
+  let sum = 0n;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum % FIELD_PRIME;
+}
+
+const column = (matrix: Matrix, j: number): bigint[] => matrix.map((row) => row[j]!);
+const rowTimes = (row: readonly bigint[], matrix: readonly (readonly bigint[])[]): bigint[] =>
+  row.map((_, j) => dot(row, column(matrix, j)));
+const timesColumn = (matrix: Matrix, vector: readonly bigint[]): bigint[] => matrix.map((row) => dot(row, vector));
+
+type Matrix = readonly (readonly bigint[])[];
+
+function multiply(a: Matrix, b: Matrix): Matrix {
+  const columns = b.map((_, j) => column(b, j));
+  return a.map((row) => columns.map((entries) => dot(row, entries)));
+}
+
+function matrixPower(base: Matrix, exponent: number): Matrix {
+  if (exponent === 1) return base;
+  const half = matrixPower(base, Math.floor(exponent / 2));
+  const square = multiply(half, half);
+  return exponent % 2 === 1 ? multiply(square, base) : square;
+}
+
+function linearize({ width, fullRounds, partialRounds, constants, matrix }: PoseidonParameters): PartialRounds {
+  // What a partial round does to the state beside its S-box: the matrix without its first column.
+  const passive = matrix.map((row) => [0n, ...row.slice(1)]);
+  const active = column(matrix, 0);
+  const roundConstants = (p: number): readonly bigint[] => constants.slice((fullRounds / 2 + p) * width, (fullRounds / 2 + p + 1) * width);
+  const inputs: bigint[][] = [];
+  const history: bigint[] = [];
+  const lastHistory: bigint[][] = [];
+  const sboxConstants: bigint[] = [];
+  let unit: bigint[] = Array.from({ length: width }, (_, i) => (i === 0 ? 1n : 0n));
+  let impulse = active;
+  let state: bigint[] = [...roundConstants(0)];
+  for (let p = 0; p < partialRounds; p++) {
+    inputs.push(rowTimes(unit, matrix));
+    history.push(dot(unit, active));
+    unit = rowTimes(unit, passive);
+    lastHistory.push(impulse);
+    impulse = timesColumn(passive, impulse);
+    sboxConstants.push(state[0]!);
+    const next = roundConstants(p + 1);
+    state = timesColumn(passive, state).map((value, i) => (value + next[i]!) % FIELD_PRIME);
+  }
+  return {
+    inputs,
+    history,
+    constants: sboxConstants,
+    lastInputs: multiply(matrixPower(passive, partialRounds), matrix),
+    lastHistory,
+    lastConstants: state,
+  };
+}
+
+const linearized = new Map<number, PartialRounds>();
+
+export function partialRoundsOf(width: number): PartialRounds {
+  const known = linearized.get(width) ?? linearize(poseidonParameters(width));
+  linearized.set(width, known);
+  return known;
+}

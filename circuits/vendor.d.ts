@@ -7,6 +7,7 @@ declare module 'ffjavascript' {
     toObject(point: Uint8Array): bigint[];
     fromObject(point: unknown): Uint8Array;
     isValid(point: Uint8Array): boolean;
+    isZero(point: Uint8Array): boolean;
     timesScalar(point: Uint8Array, scalar: bigint): Uint8Array;
     add(a: Uint8Array, b: Uint8Array): Uint8Array;
     neg(a: Uint8Array): Uint8Array;

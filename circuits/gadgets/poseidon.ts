@@ -1,7 +1,7 @@
 import type { ConstraintSystem } from '../constraint-system.ts';
 import { power } from '../field.ts';
 import { type Coefficient, constantForm, fieldConstantOf, type LinearForm } from '../linear-form.ts';
-import { type PoseidonParameters, poseidonParameters } from '../poseidon-parameters.ts';
+import { partialRoundsOf, poseidonParameters } from '../poseidon-parameters.ts';
 
 function fieldProduct(cs: ConstraintSystem, a: LinearForm, b: LinearForm): LinearForm {
   const wire = cs.wireOf(-Infinity, Infinity);
@@ -16,27 +16,52 @@ function fifthPower(cs: ConstraintSystem, x: LinearForm): LinearForm {
   return fieldProduct(cs, fieldProduct(cs, square, square), x);
 }
 
-function mix(cs: ConstraintSystem, state: readonly LinearForm[], { matrix }: PoseidonParameters): LinearForm[] {
-  return matrix.map((row) => cs.sum(...state.map((part, j): [LinearForm, Coefficient] => [part, row[j]!])));
+/** Σ row[i]·parts[i] + constant. */
+function affine(cs: ConstraintSystem, parts: readonly LinearForm[], row: readonly bigint[], constant: bigint): LinearForm {
+  const terms = parts.map((part, i): [LinearForm, Coefficient] => [part, row[i]!]);
+  return cs.sum(...terms, [constantForm(1n), constant]);
+}
+
+const WIDTH = 17;
+
+/** A half of the full rounds: S-boxes on the whole state, mixing in between and, with `mixLast`, after the last. */
+function fullRounds(cs: ConstraintSystem, start: readonly LinearForm[], firstRound: number, mixLast: boolean): LinearForm[] {
+  const { fullRounds: rounds, constants, matrix } = poseidonParameters(WIDTH);
+  let state = [...start];
+  for (let i = 0; i < rounds / 2; i++) {
+    state = state.map((part) => fifthPower(cs, part));
+    if (i === rounds / 2 - 1 && !mixLast) return state;
+    // The constants of the next round are added along with the mixing; after the last round there are none.
+    const next = (firstRound + i + 1) * WIDTH;
+    state = matrix.map((row, j) => affine(cs, state, row, constants[next + j] ?? 0n));
+  }
+  return state;
+}
+
+/** The partial rounds: only the S-boxes make wires, everything between them is a precomputed form. */
+function partialRounds(cs: ConstraintSystem, x: readonly LinearForm[]): LinearForm[] {
+  const p = partialRoundsOf(WIDTH);
+  const q: LinearForm[] = [];
+  p.inputs.forEach((row, round) => {
+    const past = q.map((_, i) => p.history[round - 1 - i]!);
+    q.push(fifthPower(cs, affine(cs, [...x, ...q], [...row, ...past], p.constants[round]!)));
+  });
+  return p.lastInputs.map((row, k) => {
+    const past = q.map((_, i) => p.lastHistory[q.length - 1 - i]![k]!);
+    return affine(cs, [...x, ...q], [...row, ...past], p.lastConstants[k]!);
+  });
 }
 
 /**
  * Poseidon of 16 field elements (t = 17, eight full and 68 partial rounds), equal to circomlibjs's `poseidon(inputs)`.
- * No precondition. Unique: every wire is a function of the inputs. Cost: at most (8·17 + 68)·3 = 612 rows, three less for each
- * constant input; the mixing is linear and free, its
- * long forms stand in the A and B parts of the partial rounds (about 25,000 terms in the key).
+ * No precondition. Unique: every wire is a function of the inputs. Cost: at most (8·17 + 68)·3 = 612 rows, three less for each constant
+ * input; the mixing is linear and free, its long forms stand in the A and B parts of the later rounds (about 25,000 terms in the key).
  */
 export function poseidon16(cs: ConstraintSystem, inputs: readonly LinearForm[]): LinearForm {
-  const parameters = poseidonParameters(17);
-  let state: LinearForm[] = [constantForm(0), ...inputs];
-  const { width, fullRounds, partialRounds, constants } = parameters;
-  for (let round = 0; round < fullRounds + partialRounds; round++) {
-    state = state.map((part, i) => cs.sum([part], [constantForm(1n), constants[round * width + i]!]));
-    const full = round < fullRounds / 2 || round >= fullRounds / 2 + partialRounds;
-    state = state.map((part, i) => (full || i === 0 ? fifthPower(cs, part) : part));
-    state = mix(cs, state, parameters);
-  }
-  return state[0]!;
+  const { fullRounds: full, partialRounds: partial, constants } = poseidonParameters(WIDTH);
+  const start = [constantForm(0), ...inputs].map((part, i) => cs.sum([part], [constantForm(1n), constants[i]!]));
+  const middle = partialRounds(cs, fullRounds(cs, start, 0, false));
+  return fullRounds(cs, middle, full / 2 + partial, true)[0]!;
 }
 
 /** Elements absorbed by one permutation beside the running hash. */

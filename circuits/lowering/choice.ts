@@ -7,6 +7,7 @@ import { argMax } from '../gadgets/arg-max.ts';
 import { isNonNegative } from '../gadgets/compare.ts';
 import { maximum } from '../gadgets/positive-part.ts';
 import { choose } from '../gadgets/product.ts';
+import { narrow } from '../gadgets/range.ts';
 import { constantForm, type LinearForm } from '../linear-form.ts';
 import { type Cell, formCell, type LoweringContext, materialize, NotInTier, type Pending } from './cell.ts';
 
@@ -17,7 +18,9 @@ const UNFOLD_LIMIT = 1 << 17;
 
 function extreme(cs: ConstraintSystem, forms: readonly LinearForm[], minimum: boolean): LinearForm {
   const signed = minimum ? forms.map((form) => cs.sum([form, -1])) : forms;
-  const best = signed.reduce((a, b) => maximum(cs, b, a));
+  const longest = Math.max(...signed.map((form) => form.wires.length));
+  // Every comparison makes the running form longer; beyond 16 more terms a wire stands for it.
+  const best = signed.reduce((a, b) => narrow(cs, maximum(cs, b, a), longest + 16));
   return minimum ? cs.sum([best, -1]) : best;
 }
 

@@ -2,8 +2,9 @@ import { BASE_FIELD } from '../../core/zk-encoding.ts';
 import { BinaryFile } from '../binary-file.ts';
 import type { ChildOptions } from '../child-process.ts';
 import { domainOf } from '../compile.ts';
-import { type ConstraintSystem, PART_A, PART_B } from '../constraint-system.ts';
+import type { ConstraintSystem } from '../constraint-system.ts';
 import { FIELD_BYTES, FIELD_PRIME, inverse, writeField } from '../field.ts';
+import { coefficientSection } from './coefficients.ts';
 import { multiplyAll } from './multiply.ts';
 import { drawToxic, lagrangeAt, type Toxic, type WireScalars, wireScalars } from './toxic.ts';
 
@@ -69,36 +70,6 @@ function writeHeader(file: BinaryFile, cs: ConstraintSystem, domain: number, { h
   file.endSection();
 }
 
-/** A coefficient as the key file holds it: twice in Montgomery form. */
-function writeCoefficient(file: BinaryFile, part: number, row: number, wire: number, value: bigint): void {
-  const { view, at } = file.claim(12 + FIELD_BYTES);
-  view.setUint32(at, part, true);
-  view.setUint32(at + 4, row, true);
-  view.setUint32(at + 8, wire, true);
-  writeField(view, at + 12, value);
-}
-
-function writeCoefficients(file: BinaryFile, cs: ConstraintSystem): void {
-  const montgomery = 2n ** 512n % FIELD_PRIME;
-  const cache = new Map<number, bigint>();
-  const scaled = (code: number): bigint => {
-    const known = cache.get(code);
-    if (known !== undefined) return known;
-    const value = (((cs.bigCoefficient(code) * montgomery) % FIELD_PRIME) + FIELD_PRIME) % FIELD_PRIME;
-    cache.set(code, value);
-    return value;
-  };
-  file.section(4);
-  file.u32(cs.nonzerosAB + cs.publicCount + 1);
-  for (let row = 0; row < cs.rowCount; row++)
-    for (const part of [PART_A, PART_B]) {
-      const { from, to } = cs.part(row, part);
-      for (let i = from; i < to; i++) writeCoefficient(file, part, row, cs.termWires.data[i]!, scaled(cs.termCodes.data[i]!));
-    }
-  for (let wire = 0; wire <= cs.publicCount; wire++) writeCoefficient(file, PART_A, cs.rowCount + wire, wire, montgomery);
-  file.endSection();
-}
-
 /**
  * Makes a Groth16 proving key straight from a circuit by choosing the secrets: for development and tests only. The rows that bind the
  * public signals are included as snarkjs does. The file has no contributions, so `snarkjs zkey verify` refuses it.
@@ -127,7 +98,9 @@ export async function writeDevelopmentKey(
     file.bytes(bytes);
     file.endSection();
   }
-  writeCoefficients(file, cs);
+  file.section(4);
+  file.bytes(coefficientSection(cs));
+  file.endSection();
   file.section(10);
   file.bytes(new Uint8Array(64));
   file.u32(0);
