@@ -32,6 +32,7 @@ export function buildFault(trees: ProgramTrees, own: Trace, posted: readonly Has
     throw new AssayError('The posted leaf is right', { code: 'FAULT_NONE', facts: { position, leaf: found.index } });
   }
   const element = found.index * perLeaf + offset;
+  const parameterTree = instruction.parameters.length === 0 ? undefined : trees.parameterTree(position);
   return {
     position,
     element,
@@ -39,6 +40,6 @@ export function buildFault(trees: ProgramTrees, own: Trace, posted: readonly Has
     ...openRoots(posted, [...instruction.sources, position]),
     leaf: found.leaf,
     leafSiblings: found.siblings.map(toHash),
-    evidence: stepEvidence(trees.program, position, element, own),
+    evidence: stepEvidence(trees.program, position, element, own, parameterTree),
   };
 }
