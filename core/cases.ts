@@ -39,7 +39,7 @@ function invalid(message: string, facts: Record<string, string | number>, cause?
   throw new AssayError(message, {
     code: 'CASES_INVALID',
     facts,
-    fix: 'see docs/cases.md: {"cases":[{"inputs":[{"name","type","dims","data"}]}]}',
+    fix: 'see docs/compiling.md: {"cases":[{"inputs":[{"name","type","dims","data"}]}]}',
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -153,6 +153,7 @@ function wanted(node: NetNode, position: number, out: ElementType, mode: Mode): 
 function produced(node: NetNode): ElementType {
   switch (node.kind) {
     case 'multiply':
+    case 'matmul':
     case 'divide':
     case 'softmax':
     case 'normalize':
@@ -162,43 +163,75 @@ function produced(node: NetNode): ElementType {
   }
 }
 
-/** Groups the network's tensors into quantization classes and gives each its type. */
-export function classify(net: Net, ranges: readonly Range[], mode: Mode): { classes: QuantizationClass[]; classOf: number[] } {
-  const exact = exactNodes(net);
-  const sets = new UnionFind(net.nodes.length);
+/** Raises types until every consumer is content; `groupOf` says which tensors share one. */
+function settleTypes(net: Net, groupOf: readonly number[], sizes: readonly number[], mode: Mode): ElementType[] {
+  const types: ElementType[] = sizes.map(() => 'u8');
   net.nodes.forEach((node, id) => {
-    for (const source of copied(node)) {
-      const [own, theirs] = [ranges[id]!, ranges[source]!];
-      const narrow = theirs.high - theirs.low < 0.3 * (own.high - own.low);
-      // A much smaller source would lose its resolution: it gets a quantization of its own and is converted.
-      if (exact[source] === exact[id] && (node.kind === 'max' || node.kind === 'gather' || exact[id] || !narrow)) sets.join(source, id);
-    }
+    types[groupOf[id]!] = wider(types[groupOf[id]!]!, produced(node));
   });
-  const roots = [...new Set(net.nodes.map((_, id) => sets.find(id)))];
-  const classOf = net.nodes.map((_, id) => roots.indexOf(sets.find(id)));
-  const members = roots.map((_, c) => classOf.flatMap((own, id) => (own === c ? [id] : [])));
-  const types = members.map((ids) => ids.reduce<ElementType>((type, id) => wider(type, produced(net.nodes[id]!)), 'u8'));
   const outputs = new Set(net.outputs.map((output) => output.node));
   const consumed = net.nodes.map(() => false);
   for (const node of net.nodes) for (const source of node.sources) consumed[source] = true;
   for (let changed = true; changed; ) {
     changed = false;
-    const raise = (c: number, type: ElementType): void => {
-      const next = wider(types[c]!, type);
-      if (next !== types[c]) {
-        types[c] = next;
-        changed = true;
-      }
+    const raise = (group: number, type: ElementType): void => {
+      const next = wider(types[group]!, type);
+      if (next === types[group]) return;
+      types[group] = next;
+      changed = true;
     };
     for (let id = net.nodes.length - 1; id >= 0; id--) {
       const node = net.nodes[id]!;
-      const own = classOf[id]!;
-      if (outputs.has(id)) raise(own, outputType(node, consumed[id]!, members[own]!.length));
+      const own = groupOf[id]!;
+      if (outputs.has(id)) raise(own, outputType(node, consumed[id]!, sizes[own]!));
       node.sources.forEach((source, position) => {
-        raise(classOf[source]!, wanted(node, position, types[own]!, mode));
+        raise(groupOf[source]!, wanted(node, position, types[own]!, mode));
       });
     }
   }
+  return types;
+}
+
+/**
+ * Tensors between which values are copied, joined. A source much smaller than what it is copied into would lose its
+ * resolution: it keeps a quantization of its own and is converted; 16 bits have room for more difference than 8.
+ */
+function joined(net: Net, ranges: readonly Range[], exact: readonly boolean[], mode: Mode): number[] {
+  const alone = settleTypes(
+    net,
+    net.nodes.map((_, id) => id),
+    net.nodes.map(() => 1),
+    mode,
+  );
+  const sets = new UnionFind(net.nodes.length);
+  net.nodes.forEach((node, id) => {
+    for (const source of copied(node)) {
+      const [own, theirs] = [ranges[id]!, ranges[source]!];
+      const least = alone[id] !== 'u8' && alone[source] !== 'u8' ? 0.02 : 0.3;
+      const small = theirs.high - theirs.low < least * (own.high - own.low);
+      if (exact[source] === exact[id] && (node.kind === 'max' || node.kind === 'gather' || exact[id] || !small)) sets.join(source, id);
+    }
+  });
+  return net.nodes.map((_, id) => sets.find(id));
+}
+
+/** Groups the network's tensors into quantization classes and gives each its type. */
+export function classify(net: Net, ranges: readonly Range[], mode: Mode): { classes: QuantizationClass[]; classOf: number[] } {
+  const exact = exactNodes(net);
+  const rootOf = joined(net, ranges, exact, mode);
+  const roots = [...new Set(rootOf)];
+  const position = new Map(roots.map((root, c) => [root, c]));
+  const classOf = rootOf.map((root) => position.get(root)!);
+  const members: number[][] = roots.map(() => []);
+  classOf.forEach((c, id) => {
+    members[c]!.push(id);
+  });
+  const types = settleTypes(
+    net,
+    classOf,
+    members.map((ids) => ids.length),
+    mode,
+  );
   const classes = members.map((ids, c): QuantizationClass => {
     const low = Math.min(...ids.map((id) => ranges[id]!.low - (ranges[id]!.masked ? 20 : 0)));
     const high = Math.max(...ids.map((id) => ranges[id]!.high));

@@ -1,0 +1,174 @@
+import type { CompareNode, DivideNode, MatmulNode, MultiplyNode, RescaleNode, SumNode } from '../onnx/lower/net.ts';
+import { refuse } from '../onnx/refuse.ts';
+import { ACCUMULATOR_LIMIT, EXACT_LIMIT, magnitude } from '../ops/operation.ts';
+import type { IntegerTensor, Quantization } from './emitter.ts';
+import {
+  classOf,
+  converted,
+  covering,
+  emitRescale,
+  inType,
+  integerBounds,
+  integerTensor,
+  observed,
+  type Quantizer,
+  quantizationOf,
+  type RealRow,
+} from './quantizer.ts';
+
+export function rescale(q: Quantizer, id: number, node: RescaleNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const rows: RealRow[] = Array.from(node.a, (a, c) => ({ a, b: node.b[c]!, bias: node.bias[c]! }));
+  const sources = node.sources.map((source) => integerTensor(q, source));
+  return { position: emitRescale(q, sources, rows, out, node.bounds, node), quantization: out };
+}
+
+/** multiplier and shift of a ratio such that `bits` of the multiplier are used and the product stays exact. */
+export function ratioOf(ratio: number, most: number, bits: number, biasUnits = 0): { multiplier: number; shift: number; bias: number } {
+  let shift = Math.min(47, Math.max(0, Number.isInteger(ratio) ? 0 : bits - Math.ceil(Math.log2(Math.abs(ratio) || 1))));
+  for (; ; shift--) {
+    const multiplier = Math.round(ratio * 2 ** shift);
+    const bias = Math.round(biasUnits * 2 ** shift);
+    const fits =
+      Math.abs(multiplier) * most + Math.abs(bias) + 2 ** shift < EXACT_LIMIT && Math.abs(multiplier) < 2 ** 31 && Math.abs(bias) < 2 ** 31;
+    if (fits || shift === 0) return { multiplier, shift, bias };
+  }
+}
+
+export function multiply(q: Quantizer, id: number, node: MultiplyNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const [a, b] = [inType(q, node.sources[0]!, ['i16', 'u8']), inType(q, node.sources[1]!, ['i16', 'u8'])];
+  const most = magnitude(a.quantization.type, a.quantization.zero) * magnitude(b.quantization.type, b.quantization.zero);
+  const ratio = (node.scale * a.quantization.scale * b.quantization.scale) / out.scale;
+  const { multiplier, shift, bias } = ratioOf(ratio, most, 18, out.zero);
+  const attributes = {
+    multiplier,
+    shift,
+    bias,
+    zeroPointA: a.quantization.zero,
+    zeroPointB: b.quantization.zero,
+    innerB: node.innerB,
+    ...integerBounds(out, node.bounds),
+  };
+  return { position: q.emitter.emit('multiply', out.type, node.length, [a.position, b.position], attributes), quantization: out };
+}
+
+export function divide(q: Quantizer, id: number, node: DivideNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const { low } = observed(q, node.sources[1]!);
+  if (low < 0)
+    refuse(
+      `'${node.label}' divides by values that may be negative`,
+      { node: node.label, least: low },
+      'only positive divisors (norms, deviations, sums of squares) can be compiled',
+    );
+  const numerator = inType(q, node.sources[0]!, ['i16', 'u8']);
+  const plain = integerTensor(q, node.sources[1]!);
+  const divisor =
+    plain.quantization.zero === 0
+      ? plain
+      : converted(q, plain, covering('i16', 0, observed(q, node.sources[1]!).high * q.options.headroom, 65536));
+  const ratio = numerator.quantization.scale / (divisor.quantization.scale * out.scale);
+  const attributes = {
+    multiplier: Math.round(ratio),
+    zeroPoint: numerator.quantization.zero,
+    innerB: node.innerB,
+    offset: out.zero,
+    ...integerBounds(out, { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }),
+  };
+  return {
+    position: q.emitter.emit('divide', out.type, node.length, [numerator.position, divisor.position], attributes),
+    quantization: out,
+  };
+}
+
+export function sum(q: Quantizer, id: number, node: SumNode): IntegerTensor {
+  const source = integerTensor(q, node.sources[0]!);
+  const from = source.quantization;
+  const own = classOf(q, id);
+  const taps = node.window.kernelHeight * node.window.kernelWidth;
+  // In 32 bits nothing is lost: the sum keeps the scale of its terms.
+  if (own.type === 'i32' && !own.exact && own.members.length === 1)
+    own.quantization ??= { type: 'i32', scale: from.scale * Math.abs(node.scale), zero: 0 };
+  const out = quantizationOf(q, id);
+  const { multiplier, shift, bias } = ratioOf(
+    (node.scale * from.scale) / out.scale,
+    taps * magnitude(from.type, from.zero),
+    out.type === 'u8' ? 12 : 18,
+    out.zero,
+  );
+  const attributes = { ...node.window, zeroPoint: from.zero, multiplier, shift, bias, ...integerBounds(out, node.bounds) };
+  return { position: q.emitter.emit('sum', out.type, node.length, [source.position], attributes), quantization: out };
+}
+
+const FLAG: Quantization = { type: 'u8', scale: 1, zero: 0 };
+
+/** Clamped differences: `A − B` cut to {0, 1}, or to {−1, 0, 1} and looked up for equality. */
+export function compare(q: Quantizer, node: CompareNode): IntegerTensor {
+  const first = integerTensor(q, node.sources[0]!);
+  const second = node.sources.length > 1 ? integerTensor(q, node.sources[1]!) : undefined;
+  const difference: Quantization = node.relation === 'equal' ? { type: 'i16', scale: 1, zero: 0 } : FLAG;
+  const plusOne = node.relation === 'greaterOrEqual' ? 1 : 0;
+  const limits = node.relation === 'equal' ? { low: -1, high: 1 } : { low: 0, high: 1 };
+  let rows: RealRow[];
+  let scaled: IntegerTensor[];
+  if (second === undefined) {
+    // Units of the source: the row counts integers, whatever their scale.
+    scaled = [{ ...first, quantization: { ...first.quantization, scale: 1 } }];
+    rows = Array.from(node.constants, (c) => ({ a: 1, b: 0, bias: plusOne - Math.round(c / first.quantization.scale) }));
+  } else {
+    const unit = Math.min(first.quantization.scale, second.quantization.scale);
+    const units = (t: IntegerTensor): number =>
+      Math.round((t.quantization.scale / unit) * (first.quantization.scale === second.quantization.scale ? 1 : 256));
+    scaled = [first, second].map((t) => ({ ...t, quantization: { ...t.quantization, scale: 1 } }));
+    rows = [{ a: units(first), b: -units(second), bias: plusOne }];
+  }
+  const position = emitRescale(q, scaled, rows, difference, limits, node);
+  if (node.relation !== 'equal') return { position, quantization: FLAG };
+  const table = q.emitter.emit(
+    'table',
+    'u8',
+    node.length,
+    [position],
+    { offset: -1, entries: 3, width: 1, channels: 1, channelInner: 1 },
+    Uint8Array.of(0, 1, 0),
+  );
+  return { position: table, quantization: FLAG };
+}
+
+export function matmul(q: Quantizer, id: number, node: MatmulNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const b = inType(q, node.sources[1]!, ['u8']);
+  let a = integerTensor(q, node.sources[0]!);
+  const bound = (t: IntegerTensor): number =>
+    node.inner * magnitude(t.quantization.type, t.quantization.zero) * magnitude('u8', b.quantization.zero);
+  if (a.quantization.type === 'i32' || bound(a) >= ACCUMULATOR_LIMIT * 0.98) a = inType(q, node.sources[0]!, ['u8']);
+  if (bound(a) >= ACCUMULATOR_LIMIT * 0.98)
+    refuse(`'${node.label}' adds ${node.inner} products, more than 32 bits hold`, { node: node.label, inner: node.inner });
+  // The matmul itself only shifts; a rescale brings the exact ratio where the class wants a given scale.
+  const product = a.quantization.scale * b.quantization.scale * Math.abs(node.scale);
+  const own = classOf(q, id);
+  const attributes = {
+    batch: node.batch,
+    rows: node.rows,
+    inner: node.inner,
+    columns: node.columns,
+    zeroPointA: a.quantization.zero,
+    zeroPointB: b.quantization.zero,
+    shareB: node.shareB ? 1 : 0,
+  };
+  const raw: Quantization = { type: 'i32', scale: product, zero: 0 };
+  const position = q.emitter.emit('matmul', 'i32', node.length, [a.position, b.position], {
+    ...attributes,
+    shift: 0,
+    bias: 0,
+    ...integerBounds(raw, { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }),
+  });
+  const exact = { position, quantization: raw };
+  if (own.type === 'i32' && own.members.length === 1 && node.scale > 0) {
+    own.quantization = raw;
+    return exact;
+  }
+  const rescaled = emitRescale(q, [exact], [{ a: Math.sign(node.scale), b: 0, bias: 0 }], out, node.bounds, { channelInner: 1, innerB: 1 });
+  return { position: rescaled, quantization: out };
+}

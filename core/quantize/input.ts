@@ -1,0 +1,50 @@
+import type { InputNode } from '../onnx/lower/net.ts';
+import type { IntegerTensor } from './emitter.ts';
+import { toIntegers } from './integers.ts';
+import { classOf, type Quantizer, quantizationOf } from './quantizer.ts';
+
+/** Step of a grid of at most 256 values on which all the given ones lie (pixels), or undefined. */
+function pixelGrid(runs: readonly ArrayLike<number>[]): { step: number; low: number } | undefined {
+  const seen = new Set<number>();
+  for (const values of runs)
+    for (let i = 0; i < values.length; i++) {
+      seen.add(values[i]!);
+      if (seen.size > 256) return undefined;
+    }
+  const sorted = [...seen].sort((a, b) => a - b);
+  if (sorted.length < 8) return undefined;
+  let step = Number.POSITIVE_INFINITY;
+  for (let i = 1; i < sorted.length; i++) step = Math.min(step, sorted[i]! - sorted[i - 1]!);
+  const low = sorted[0]!;
+  const high = sorted[sorted.length - 1]!;
+  // Neighbouring floats differ by rounding: the step is refined from the whole span.
+  const count = Math.round((high - low) / step);
+  if (count > 255 || count < 1) return undefined;
+  const fine = (high - low) / count;
+  return sorted.every((v) => Math.abs((v - low) / fine - Math.round((v - low) / fine)) < 0.02) ? { step: fine, low } : undefined;
+}
+
+export function input(q: Quantizer, id: number, node: InputNode): IntegerTensor {
+  const own = classOf(q, id);
+  const runs = q.runs.map((values) => values[id]!);
+  if (!own.exact && own.type === 'u8') {
+    const grid = pixelGrid(runs);
+    const zero = grid === undefined ? 0 : Math.round(-grid.low / grid.step);
+    if (grid !== undefined && zero >= 0 && zero <= 255 && Math.abs(grid.low + zero * grid.step) < 0.01 * grid.step)
+      own.quantization = { type: 'u8', scale: grid.step, zero };
+    else if (grid !== undefined && grid.low < 0) own.quantization = { type: 'u8', scale: grid.step, zero };
+  }
+  // Powers of two keep most float32 values exact, so that a threshold is met where it was met.
+  if (!own.exact && own.type === 'i32')
+    own.quantization = { type: 'i32', scale: 2 ** (Math.ceil(Math.log2(Math.max(-own.low, own.high, 1e-30) * 4)) - 30), zero: 0 };
+  const quantization = quantizationOf(q, id);
+  q.emitter.label = node.name;
+  return {
+    position: q.emitter.input(
+      quantization.type,
+      node.length,
+      runs.map((values) => toIntegers(values, quantization)),
+    ),
+    quantization,
+  };
+}

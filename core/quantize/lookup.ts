@@ -1,0 +1,124 @@
+import type { ArgNode, GatherNode, LookupNode, MapNode, MaxNode, SelectNode, TreeNetNode, UnaryNode } from '../onnx/lower/net.ts';
+import { refuse } from '../onnx/refuse.ts';
+import { encodeMap } from '../ops/map.ts';
+import { encodeTreeNodes } from '../ops/tree.ts';
+import { allocate, type ElementType, TYPE_MAXIMUM, toBytes } from '../tensor.ts';
+import type { IntegerTensor } from './emitter.ts';
+import { toInteger, toIntegers } from './integers.ts';
+import { classOf, converted, inType, integerTensor, type Quantizer, quantizationOf } from './quantizer.ts';
+
+/** A table of the function over every integer that the source's class can hold. */
+export function unary(q: Quantizer, id: number, node: UnaryNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const source = inType(q, node.sources[0]!, ['i16', 'u8']);
+  const from = source.quantization;
+  const { low, high } = classOf(q, node.sources[0]!);
+  const least = toInteger(Math.min(0, low) * 1.5, from);
+  const most = toInteger(Math.max(0, high) * 1.5, from);
+  const entries = most - least + 1;
+  const values = allocate(out.type, node.functions.length * entries);
+  node.functions.forEach((f, c) => {
+    for (let i = 0; i < entries; i++) {
+      const y = f((least + i - from.zero) * from.scale);
+      values[c * entries + i] = toInteger(Number.isFinite(y) ? y : y > 0 ? 1e30 : Number.isNaN(y) ? 0 : -1e30, out);
+    }
+  });
+  const attributes = { offset: least, entries, width: 1, channels: node.functions.length, channelInner: node.channelInner };
+  return { position: q.emitter.emit('table', out.type, node.length, [source.position], attributes, toBytes(values)), quantization: out };
+}
+
+export function lookup(q: Quantizer, id: number, node: LookupNode): IntegerTensor {
+  const own = classOf(q, id);
+  if (own.type === 'i32' && !own.exact) {
+    const most = node.table.reduce((top, v) => Math.max(top, Math.abs(v)), 1e-30);
+    own.quantization ??= { type: 'i32', scale: most / 2 ** 24, zero: 0 };
+  }
+  const out = quantizationOf(q, id);
+  const source = integerTensor(q, node.sources[0]!);
+  const attributes = { offset: node.offset, entries: node.entries, width: node.width, channels: node.channels, channelInner: 1 };
+  return {
+    position: q.emitter.emit('table', out.type, node.length, [source.position], attributes, toBytes(toIntegers(node.table, out))),
+    quantization: out,
+  };
+}
+
+export function max(q: Quantizer, id: number, node: MaxNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const source = converted(q, integerTensor(q, node.sources[0]!), out);
+  return {
+    position: q.emitter.emit('max', out.type, node.length, [source.position], { ...node.window, minimum: node.minimum ? 1 : 0 }),
+    quantization: out,
+  };
+}
+
+export function map(q: Quantizer, id: number, node: MapNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const sources = node.sources.map((source) => converted(q, integerTensor(q, source), out));
+  const parameters = encodeMap(Uint32Array.from(node.index), toIntegers(node.constants, out));
+  return {
+    position: q.emitter.emit(
+      'map',
+      out.type,
+      node.length,
+      sources.map((s) => s.position),
+      {},
+      parameters,
+    ),
+    quantization: out,
+  };
+}
+
+export function gather(q: Quantizer, id: number, node: GatherNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const data = converted(q, integerTensor(q, node.sources[0]!), out);
+  const index = integerTensor(q, node.sources[1]!);
+  const attributes = {
+    outer: node.outer,
+    axis: node.axis,
+    width: node.width,
+    count: node.count,
+    perOuter: node.perOuter ? 1 : 0,
+    offset: 0,
+  };
+  return { position: q.emitter.emit('gather', out.type, node.length, [data.position, index.position], attributes), quantization: out };
+}
+
+export function select(q: Quantizer, id: number, node: SelectNode): IntegerTensor {
+  const out = quantizationOf(q, id);
+  const condition = integerTensor(q, node.sources[0]!);
+  const parts = [1, 2].map((i) => converted(q, integerTensor(q, node.sources[i]!), out));
+  const sources = [condition.position, ...parts.map((part) => part.position)];
+  return {
+    position: q.emitter.emit('select', out.type, node.length, sources, { threshold: condition.quantization.zero }),
+    quantization: out,
+  };
+}
+
+export function arg(q: Quantizer, id: number, node: ArgNode): IntegerTensor {
+  const source = integerTensor(q, node.sources[0]!);
+  const own = quantizationOf(q, id);
+  const type: ElementType = node.axis - 1 > TYPE_MAXIMUM[own.type] ? (node.axis <= 32768 ? 'i16' : 'i32') : own.type;
+  const quantization = { type, scale: 1, zero: 0 };
+  const attributes = { outer: node.outer, axis: node.axis, inner: node.inner, minimum: node.minimum ? 1 : 0 };
+  return { position: q.emitter.emit('arg', type, node.length, [source.position], attributes), quantization };
+}
+
+export function tree(q: Quantizer, id: number, node: TreeNetNode): IntegerTensor {
+  const source = integerTensor(q, node.sources[0]!);
+  const { scale, zero } = source.quantization;
+  const nodes = Math.max(...node.trees.map((branches) => branches.length));
+  if (nodes > 32768) refuse(`'${node.label}' has a tree of ${nodes} nodes, more than 32768`, { node: node.label, nodes });
+  const padded = node.trees.flatMap((branches) =>
+    Array.from({ length: nodes }, (_, i) => {
+      const { feature, threshold, left, right } = branches[i] ?? { feature: 0, threshold: 0, left: i, right: i };
+      return { feature, left, right, threshold: Math.min(2147483647, Math.max(-2147483648, Math.round(threshold / scale) + zero)) };
+    }),
+  );
+  const type: ElementType = nodes <= 256 ? 'u8' : 'i16';
+  const attributes = { rows: node.rows, features: node.features, trees: node.trees.length, nodes, depth: node.depth };
+  quantizationOf(q, id);
+  return {
+    position: q.emitter.emit('tree', type, node.length, [source.position], attributes, encodeTreeNodes(padded)),
+    quantization: { type, scale: 1, zero: 0 },
+  };
+}
