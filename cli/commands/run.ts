@@ -3,9 +3,10 @@ import { AssayError } from '../../core/errors.ts';
 import { execute, outputsOf } from '../../core/execute.ts';
 import type { Program } from '../../core/program/types.ts';
 import type { TypedArray } from '../../core/tensor.ts';
-import { argmaxLast, type OutputValues, readOutput } from '../../core/values.ts';
+import { readOutput } from '../../core/values.ts';
 import { readModelDirectory } from '../../runtime/model-directory.ts';
 import { openModel } from '../../runtime/session.ts';
+import { answerFacts } from '../answer.ts';
 import { programInput } from '../case-input.ts';
 import { endableAtOnce } from '../cleanup.ts';
 import { readCases } from '../model-source.ts';
@@ -39,7 +40,7 @@ async function run(directory: string, options: Options): Promise<void> {
   }
   const { answer, close } = await openRunner(program, options.reference);
   try {
-    for (const { tensors } of inputs) process.stdout.write(`${answerLine(readOutput(program, await answer(tensors)))}\n`);
+    for (const { tensors } of inputs) process.stdout.write(`${jsonLine(answerFacts(readOutput(program, await answer(tensors))))}\n`);
   } finally {
     await close();
   }
@@ -51,21 +52,6 @@ async function openRunner(program: Program, reference: boolean): Promise<{ answe
   }
   const session = await openModel(program);
   return { answer: (inputs) => session.run(inputs), close: () => session.close() };
-}
-
-/** `{outputs:[{name,dims,integers,values}],argmax}`: argmax is one number, or a list where the first output has several rows. */
-export function answerLine(outputs: readonly OutputValues[]): string {
-  const first = outputs[0]!;
-  const argmax = argmaxLast(first.dims, first.values);
-  return jsonLine({
-    outputs: outputs.map(({ name, dims, integers, values }) => ({
-      name,
-      dims,
-      integers: Array.from(integers),
-      values: Array.from(values),
-    })),
-    argmax: argmax.length === 1 ? argmax[0] : argmax,
-  });
 }
 
 /** Says in which of several cases an error lies. */
