@@ -101,7 +101,13 @@ export function outSize(size: number, shape: ConvolutionShape): number {
   return Math.floor((size + 2 * shape.pad - shape.kernel) / (shape.stride ?? 1)) + 1;
 }
 
-export function convolution(type: ElementType, source: number, shape: ConvolutionShape, layer: Layer, clamp: readonly [number, number]): AnyPart {
+export function convolution(
+  type: ElementType,
+  source: number,
+  shape: ConvolutionShape,
+  layer: Layer,
+  clamp: readonly [number, number],
+): AnyPart {
   const outHeight = outSize(shape.height, shape);
   const outWidth = outSize(shape.width, shape);
   const outChannels = layer.weights.length;

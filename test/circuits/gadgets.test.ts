@@ -1,0 +1,253 @@
+import { describe, expect, it } from 'vitest';
+import { argMax } from '../../circuits/gadgets/arg-max.ts';
+import { isNonNegative } from '../../circuits/gadgets/compare.ts';
+import { floorDivide } from '../../circuits/gadgets/divide.ts';
+import { lookup, planLookup } from '../../circuits/gadgets/lookup.ts';
+import { maximum, positivePart } from '../../circuits/gadgets/positive-part.ts';
+import { choose, product } from '../../circuits/gadgets/product.ts';
+import { rangeCheck } from '../../circuits/gadgets/range.ts';
+import { requantize } from '../../circuits/gadgets/requantize.ts';
+import { floorSquareRoot } from '../../circuits/gadgets/square-root.ts';
+import { Random } from '../support/random.ts';
+import { type Bench, type Bounds, bench, formValue, satisfied, solve, uncaught } from './attack.ts';
+
+interface Gadget {
+  readonly name: string;
+  readonly bounds: readonly Bounds[];
+  readonly bench: Bench;
+  readonly reference: (...inputs: number[]) => number;
+  /** Inputs one outside of the bounds that no assignment may satisfy (where the gadget checks its range). */
+  readonly outside?: readonly (readonly number[])[];
+}
+
+const clamp = (v: number, low: number, high: number): number => Math.max(low, Math.min(high, v));
+const shifted = (v: number, k: number): number => (k === 0 ? v : Math.floor((v + 2 ** (k - 1)) / 2 ** k));
+
+function requantizer(name: string, low: number, high: number, shift: number, to: readonly [number, number]): Gadget {
+  const bounds = [{ low, high }];
+  return {
+    name: `requantize, ${name}`,
+    bounds,
+    bench: bench(bounds, (cs, [x]) => requantize(cs, x!, shift, to[0], to[1])),
+    reference: (x) => clamp(shifted(x, shift), to[0], to[1]),
+  };
+}
+
+const random = new Random(11);
+const table = Array.from({ length: 256 }, () => random.integer(-32768, 32767));
+const knee = Array.from({ length: 200 }, (_, i) => (i < 77 ? 5 - i : 5 - 76 + 3 * (i - 76)));
+const step = Array.from({ length: 100 }, (_, i) => (i < 50 ? -7 : 12));
+
+function tableGadget(name: string, values: readonly number[]): Gadget {
+  const bounds = [{ low: 0, high: values.length - 1 }];
+  return {
+    name: `lookup, ${name}`,
+    bounds,
+    bench: bench(bounds, (cs, [x]) => lookup(cs, x!, planLookup(values))),
+    reference: (x) => values[x]!,
+  };
+}
+
+const wide = { low: -50000, high: 40000 };
+const GADGETS: readonly Gadget[] = [
+  {
+    name: 'range check of 8 bits',
+    bounds: [{ low: 0, high: 255 }],
+    bench: bench([{ low: 0, high: 255 }], (cs, [x]) => {
+      rangeCheck(cs, x!, 8);
+      return x!;
+    }),
+    reference: (x) => x,
+    outside: [[-1], [256], [257], [511]],
+  },
+  {
+    name: 'range check of 1 bit',
+    bounds: [{ low: 0, high: 1 }],
+    bench: bench([{ low: 0, high: 1 }], (cs, [x]) => {
+      rangeCheck(cs, x!, 1);
+      return x!;
+    }),
+    reference: (x) => x,
+    outside: [[-1], [2]],
+  },
+  requantizer('no clamp', 100, 60000, 8, [0, 255]),
+  requantizer('no clamp, from above zero', 2000, 2300, 3, [0, 255]),
+  requantizer('lower clamp', -70000, 60000, 8, [0, 255]),
+  requantizer('lower clamp of a nearly negative form', -70000, 300, 8, [0, 255]),
+  requantizer('upper clamp', 1000, 140000, 8, [0, 255]),
+  requantizer('both clamps, one step beyond', -65000, 66000, 8, [0, 255]),
+  requantizer('both clamps, far', -1300000, 1500000, 9, [0, 255]),
+  requantizer('both clamps, signed', -1300000, 1500000, 4, [-32768, 32767]),
+  requantizer('both clamps, odd distance', -1300, 1500, 2, [3, 201]),
+  requantizer('shift 0, both clamps', -1300, 1500, 0, [0, 255]),
+  requantizer('shift 0, lower clamp', -3, 4, 0, [0, 255]),
+  {
+    name: 'positive part',
+    bounds: [wide],
+    bench: bench([wide], (cs, [x]) => positivePart(cs, x!, 0, 1)),
+    reference: (x) => Math.max(x, 0),
+  },
+  {
+    name: 'maximum',
+    bounds: [wide, wide],
+    bench: bench([wide, wide], (cs, [x, y]) => maximum(cs, x!, y!)),
+    reference: (x, y) => Math.max(x, y),
+  },
+  {
+    name: 'signed compare',
+    bounds: [wide],
+    bench: bench([wide], (cs, [x]) => isNonNegative(cs, x!)),
+    reference: (x) => (x >= 0 ? 1 : 0),
+    outside: [[65536], [-65537]],
+  },
+  {
+    name: 'product',
+    bounds: [wide, wide],
+    bench: bench([wide, wide], (cs, [x, y]) => product(cs, x!, y!)),
+    reference: (x, y) => x * y,
+  },
+  {
+    name: 'selection',
+    bounds: [{ low: 0, high: 1 }, wide, wide],
+    bench: bench([{ low: 0, high: 1 }, wide, wide], (cs, [s, x, y]) => choose(cs, s!, x!, y!)),
+    reference: (s, x, y) => (s === 1 ? x : y),
+  },
+  tableGadget('256 arbitrary entries', table),
+  tableGadget('255 arbitrary entries', table.slice(1)),
+  tableGadget('17 arbitrary entries', table.slice(0, 17)),
+  tableGadget('a line', [4, 7, 10, 13]),
+  tableGadget('a knee', knee),
+  tableGadget('a step', step),
+  tableGadget(
+    'a square',
+    Array.from({ length: 64 }, (_, i) => i * i - 3),
+  ),
+  {
+    name: 'division',
+    bounds: [
+      { low: -100000, high: 90000 },
+      { low: 1, high: 300 },
+    ],
+    bench: bench(
+      [
+        { low: -100000, high: 90000 },
+        { low: 1, high: 300 },
+      ],
+      (cs, [n, d]) => floorDivide(cs, n!, d!),
+    ),
+    reference: (n, d) => Math.floor(n / d),
+  },
+  {
+    name: 'square root',
+    bounds: [{ low: 0, high: 1000000 }],
+    bench: bench([{ low: 0, high: 1000000 }], (cs, [x]) => floorSquareRoot(cs, x!)),
+    reference: (x) => Math.floor(Math.sqrt(x)),
+  },
+  {
+    name: 'arg-max of four',
+    bounds: [wide, wide, wide, wide],
+    bench: bench([wide, wide, wide, wide], (cs, values) => argMax(cs, values)),
+    reference: (...v) => v.indexOf(Math.max(...v)),
+  },
+];
+
+/** Bounds, their neighbours inside, values next to zero and to powers of two, and random ones. */
+function samples({ bounds }: Gadget, r: Random): number[][] {
+  const interesting = ({ low, high }: Bounds): number[] => {
+    const near = [0, 1, 128, 255, 256, 32768, 65536].flatMap((v) => [v - 1, v, v + 1, -v - 1, -v, -v + 1]);
+    return [
+      low,
+      low + 1,
+      high - 1,
+      high,
+      ...near.filter((v) => v >= low && v <= high),
+      ...Array.from({ length: 10 }, () => r.integer(low, high)),
+    ];
+  };
+  if (bounds.length === 1) return interesting(bounds[0]!).map((v) => [v]);
+  const rows = Array.from({ length: 60 }, () => bounds.map((b) => r.pick(interesting(b))));
+  // Ties decide who wins.
+  const low = Math.max(...bounds.map((b) => b.low));
+  return bounds.every((b) => b.high > 10)
+    ? [...rows, bounds.map(() => Math.max(low, 1)), bounds.map((b) => b.high), bounds.map((b) => b.low)]
+    : rows;
+}
+
+describe.each(GADGETS)('$name', (gadget) => {
+  const r = new Random(5);
+  const inputs = samples(gadget, r);
+
+  it('accepts honest witnesses and computes the reference', () => {
+    for (const given of inputs) {
+      const values = solve(gadget.bench, given);
+      expect(satisfied(gadget.bench.cs, values), `inputs ${given.join(', ')}`).toBe(true);
+      expect(formValue(gadget.bench.output, values)).toBe(BigInt(gadget.reference(...given)));
+    }
+  });
+
+  it('catches every wire changed', () => {
+    for (const given of inputs.slice(0, 12)) {
+      // The inputs are given: another one with the same witness may be honest (0·a). Programs bind theirs to public signals.
+      const wires = Array.from({ length: gadget.bench.cs.wireCount }, (_, wire) => wire).slice(1 + gadget.bench.inputs.length);
+      expect(uncaught(gadget.bench.cs, solve(gadget.bench, given), wires, r)).toEqual([]);
+    }
+  });
+
+  it('has no full assignment for another input’s output', () => {
+    for (const given of inputs.slice(0, 20)) {
+      for (const other of inputs) {
+        if (gadget.reference(...given) === gadget.reference(...other)) continue;
+        const forged = solve(gadget.bench, other);
+        gadget.bench.inputs.forEach((wire, i) => {
+          forged.setSmall(wire, given[i]!);
+        });
+        // The output may still follow the changed input where it is a form of it; then nothing was forged.
+        if (formValue(gadget.bench.output, forged) === BigInt(gadget.reference(...given))) continue;
+        expect(satisfied(gadget.bench.cs, forged), `${given.join()} with the witness of ${other.join()}`).toBe(false);
+      }
+    }
+  });
+});
+
+describe.each(GADGETS.filter(({ outside }) => outside !== undefined))('$name, out of range', ({ bench: of, outside }) => {
+  it('rejects inputs just outside', () => {
+    for (const given of outside!) expect(satisfied(of.cs, solve(of, given)), given.join()).toBe(false);
+  });
+});
+
+describe('cost in rows', () => {
+  it('is what the docstrings say', () => {
+    expect(Object.fromEntries(GADGETS.map(({ name, bench: { cs } }) => [name, cs.rowCount]))).toMatchInlineSnapshot(`
+      {
+        "arg-max of four": 63,
+        "division": 37,
+        "lookup, 17 arbitrary entries": 7,
+        "lookup, 255 arbitrary entries": 26,
+        "lookup, 256 arbitrary entries": 26,
+        "lookup, a knee": 9,
+        "lookup, a line": 0,
+        "lookup, a square": 2,
+        "lookup, a step": 8,
+        "maximum": 19,
+        "positive part": 18,
+        "product": 1,
+        "range check of 1 bit": 1,
+        "range check of 8 bits": 8,
+        "requantize, both clamps, far": 25,
+        "requantize, both clamps, odd distance": 23,
+        "requantize, both clamps, one step beyond": 20,
+        "requantize, both clamps, signed": 24,
+        "requantize, lower clamp": 19,
+        "requantize, lower clamp of a nearly negative form": 19,
+        "requantize, no clamp": 17,
+        "requantize, no clamp, from above zero": 11,
+        "requantize, shift 0, both clamps": 15,
+        "requantize, shift 0, lower clamp": 5,
+        "requantize, upper clamp": 19,
+        "selection": 1,
+        "signed compare": 18,
+        "square root": 23,
+      }
+    `);
+  });
+});
