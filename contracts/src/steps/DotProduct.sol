@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+/// @dev Elements in memory, little-endian, padded to whole blocks, with room for reads of a word around them.
+/// @param bytes_ of an element: 1 or 2
+struct Run {
+    uint256 pointer;
+    uint256 bytes_;
+    bool signed;
+    int256 zeroPoint;
+}
+
 /// @title Dot products of long runs in memory, many multiply-adds to one MUL.
 /// @notice Bytes: a block of 30 is a word of ten lanes of 24 bits, three bytes a lane. Taking every third byte leaves ten
 /// numbers with 16 free bits above each; with the second factor's lanes in reverse order, their product as polynomials in
@@ -25,6 +34,12 @@ library DotProduct {
     uint256 private constant LANES_2_7 = 0x000000000000ffffff000000000000000000000000ffffff000000000000;
     uint256 private constant LANES_3_8 = 0x000000ffffff000000000000000000000000ffffff000000000000000000;
     uint256 private constant LANES_4_9 = 0xffffff000000000000000000000000ffffff000000000000000000000000;
+    uint256 private constant LANE_0 = 0x000000000000000000000000000000000000000000000000ffffffffffff;
+    uint256 private constant LANE_1 = 0x000000000000000000000000000000000000ffffffffffff000000000000;
+    uint256 private constant LANE_2 = 0x000000000000000000000000ffffffffffff000000000000000000000000;
+    uint256 private constant LANE_3 = 0x000000000000ffffffffffff000000000000000000000000000000000000;
+    uint256 private constant LANE_4 = 0xffffffffffff000000000000000000000000000000000000000000000000;
+    uint256 private constant PAIRS = 0x00000000ffff00000000ffff00000000ffff00000000ffff00000000ffff;
     uint256 private constant SIGNS_8 = 0x8080808080808080808080808080808080808080808080808080808080808080;
     uint256 private constant SIGNS_16 = 0x8000800080008000800080008000800080008000800080008000800080008000;
     uint256 private constant EVEN_BYTES = 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff;
@@ -47,18 +62,15 @@ library DotProduct {
         if (!free) revert ScratchTaken();
     }
 
-    /// @notice Σ (x − zeroX)(w − zeroW) over `blocks`·240 bytes. x is u8; w is i8 when `signed`, then with zeroW = 0, else u8.
-    function ofBytes(uint256 x, int256 zeroX, uint256 w, int256 zeroW, bool signed, uint256 blocks)
-        internal
-        pure
-        returns (int256 total)
-    {
+    /// @notice Σ (x − zeroX)(w − zeroW) over `blocks`·240 bytes. x is u8; w is u8, or i8 with zero point 0.
+    function ofBytes(Run memory x, Run memory w, uint256 blocks) internal pure returns (int256 total) {
         unchecked {
-            uint256 flip = signed ? SIGNS_8 : 0;
-            uint256 zero = signed ? 128 : uint256(zeroW);
-            total = _laneSums(x, w, zero, flip, blocks);
-            if (zeroX != 0) {
-                total -= zeroX * (int256(_byteSum(w, flip, blocks)) - int256(zero * BLOCK * blocks));
+            uint256 flip = w.signed ? SIGNS_8 : 0;
+            uint256 zero = w.signed ? 128 : uint256(w.zeroPoint);
+            total = _laneSums(x.pointer, w.pointer, zero, flip, blocks);
+            if (x.zeroPoint != 0) {
+                int256 sum = int256(_byteSum(w.pointer, flip, blocks)) - int256(zero * BLOCK * blocks);
+                total -= x.zeroPoint * sum;
             }
         }
     }
@@ -165,77 +177,76 @@ library DotProduct {
 
     /// @notice Σ (x − zeroX)(w − zeroW) over `blocks`·240 elements of one or two bytes each, signed or not; each zero point in the
     /// range of its type.
-    function ofAny(
-        uint256 x,
-        uint256 bytesX,
-        bool signedX,
-        int256 zeroX,
-        uint256 w,
-        uint256 bytesW,
-        bool signedW,
-        int256 zeroW,
-        uint256 blocks
-    ) internal pure returns (int256 total) {
+    function ofAny(Run memory x, Run memory w, uint256 blocks) internal pure returns (int256 total) {
         unchecked {
-            uint256 rounds = 15 * blocks;
-            int256 sumX;
-            int256 sumW;
-            for (uint256 i = 0; i < rounds; ++i) {
-                uint256 lanesX = _lanes(x, bytesX, signedX);
-                uint256 lanesW = _lanes(w, bytesW, signedW);
-                x += 16 * bytesX;
-                w += 16 * bytesW;
-                assembly ("memory-safe") {
-                    let next := add(mul(and(lanesX, 0xffff), and(lanesW, 0xffff)), mul(shr(240, lanesX), shr(240, lanesW)))
-                    next := add(next, mul(and(shr(16, lanesX), 0xffff), and(shr(16, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(32, lanesX), 0xffff), and(shr(32, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(48, lanesX), 0xffff), and(shr(48, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(64, lanesX), 0xffff), and(shr(64, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(80, lanesX), 0xffff), and(shr(80, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(96, lanesX), 0xffff), and(shr(96, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(112, lanesX), 0xffff), and(shr(112, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(128, lanesX), 0xffff), and(shr(128, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(144, lanesX), 0xffff), and(shr(144, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(160, lanesX), 0xffff), and(shr(160, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(176, lanesX), 0xffff), and(shr(176, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(192, lanesX), 0xffff), and(shr(192, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(208, lanesX), 0xffff), and(shr(208, lanesW), 0xffff)))
-                    next := add(next, mul(and(shr(224, lanesX), 0xffff), and(shr(224, lanesW), 0xffff)))
-                    total := add(total, next)
-                    lanesX := add(and(lanesX, EVEN_PAIRS), and(shr(16, lanesX), EVEN_PAIRS))
-                    lanesW := add(and(lanesW, EVEN_PAIRS), and(shr(16, lanesW), EVEN_PAIRS))
-                    sumX := add(sumX, mod(lanesX, 0xffffffff))
-                    sumW := add(sumW, mod(lanesW, 0xffffffff))
-                }
-            }
-            zeroX += _offset(bytesX, signedX);
-            zeroW += _offset(bytesW, signedW);
-            total += int256(BLOCK * blocks) * zeroX * zeroW - zeroX * sumW - zeroW * sumX;
+            (uint256 wideX, uint256 sumX) = _widen(x, blocks);
+            (uint256 wideW, uint256 sumW) = _widen(w, blocks);
+            int256 zeroX = x.zeroPoint + _offset(x);
+            int256 zeroW = w.zeroPoint + _offset(w);
+            total = int256(_pairSums(wideX, wideW, blocks));
+            total += int256(BLOCK * blocks) * zeroX * zeroW - zeroX * int256(sumW) - zeroW * int256(sumX);
         }
     }
 
-    /// @dev What `_lanes` adds to an element.
-    function _offset(uint256 bytes_, bool signed) private pure returns (int256) {
-        if (!signed) return 0;
-        return bytes_ == 1 ? int256(128) : int256(32768);
+    /// @dev Σ x·w over unsigned 16-bit numbers, big-endian: the scheme above with five lanes of 48 bits, three numbers a lane, whose
+    /// product needs no wrap.
+    function _pairSums(uint256 x, uint256 w, uint256 blocks) private pure returns (uint256 total) {
+        assembly ("memory-safe") {
+            for { let end := add(x, mul(blocks, 480)) } lt(x, end) {} {
+                let sum := 0
+                for { let last := add(x, 480) } lt(x, last) {
+                    x := add(x, 30)
+                    w := add(w, 30)
+                } {
+                    let reversed := or(and(mload(add(w, 22)), LANE_4), and(mload(add(w, 10)), LANE_3))
+                    reversed := or(reversed, or(and(mload(sub(w, 2)), LANE_2), and(mload(sub(w, 14)), LANE_1)))
+                    reversed := or(reversed, and(mload(sub(w, 26)), LANE_0))
+                    // 48 terms of five products below 2^32 stay below 2^40.
+                    sum := add(sum, mul(and(mload(sub(x, 2)), PAIRS), and(reversed, PAIRS)))
+                    sum := add(sum, mul(and(mload(sub(x, 4)), PAIRS), and(shr(16, reversed), PAIRS)))
+                    sum := add(sum, mul(and(mload(sub(x, 6)), PAIRS), and(shr(32, reversed), PAIRS)))
+                }
+                total := add(total, and(shr(192, sum), 0xffffffffffff))
+            }
+        }
     }
 
-    /// @dev Sixteen elements as lanes of 16 bits, in any order but the same for both sizes, made unsigned by an offset.
-    function _lanes(uint256 pointer, uint256 bytes_, bool signed) private pure returns (uint256 lanes) {
+    /// @dev What `_widen` adds to an element.
+    function _offset(Run memory run) private pure returns (int256) {
+        if (!run.signed) return 0;
+        return run.bytes_ == 1 ? int256(128) : int256(32768);
+    }
+
+    /// @dev Copies elements as unsigned 16-bit numbers, big-endian, signed ones with an offset.
+    /// @return wide memory pointer, with room for reads of a word around it
+    /// @return sum of the numbers
+    function _widen(Run memory run, uint256 blocks) private pure returns (uint256 wide, uint256 sum) {
+        uint256 from = run.pointer;
+        uint256 bytes_ = run.bytes_;
+        bool signed = run.signed;
         assembly ("memory-safe") {
-            lanes := mload(pointer)
-            switch bytes_
-            case 1 {
-                if signed { lanes := xor(lanes, SIGNS_8) }
-                lanes := shr(128, lanes)
-                lanes := and(or(lanes, shl(64, lanes)), EVEN_OCTETS)
-                lanes := and(or(lanes, shl(32, lanes)), EVEN_QUADS)
-                lanes := and(or(lanes, shl(16, lanes)), EVEN_PAIRS)
-                lanes := and(or(lanes, shl(8, lanes)), EVEN_BYTES)
-            }
-            default {
-                lanes := or(shl(8, and(lanes, EVEN_BYTES)), and(shr(8, lanes), EVEN_BYTES))
-                if signed { lanes := xor(lanes, SIGNS_16) }
+            wide := add(mload(0x40), 32)
+            let end := add(wide, mul(blocks, 480))
+            mstore(0x40, add(end, 64))
+            for { let out := wide } lt(out, end) { out := add(out, 32) } {
+                let lanes := mload(from)
+                switch bytes_
+                case 1 {
+                    if signed { lanes := xor(lanes, SIGNS_8) }
+                    from := add(from, 16)
+                    lanes := shr(128, lanes)
+                    lanes := and(or(lanes, shl(64, lanes)), EVEN_OCTETS)
+                    lanes := and(or(lanes, shl(32, lanes)), EVEN_QUADS)
+                    lanes := and(or(lanes, shl(16, lanes)), EVEN_PAIRS)
+                    lanes := and(or(lanes, shl(8, lanes)), EVEN_BYTES)
+                }
+                default {
+                    from := add(from, 32)
+                    lanes := or(shl(8, and(lanes, EVEN_BYTES)), and(shr(8, lanes), EVEN_BYTES))
+                    if signed { lanes := xor(lanes, SIGNS_16) }
+                }
+                mstore(out, lanes)
+                sum := add(sum, mod(add(and(lanes, EVEN_PAIRS), and(shr(16, lanes), EVEN_PAIRS)), 0xffffffff))
             }
         }
     }

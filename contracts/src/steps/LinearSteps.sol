@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {DotProduct} from "./DotProduct.sol";
+import {DotProduct, Run} from "./DotProduct.sol";
 import {Integers} from "./Integers.sol";
 import {Record} from "./Record.sol";
 import {StepContext, StepReads} from "./StepContext.sol";
 import {Taps, Window} from "./Window.sol";
-
-/// @dev Two runs being copied together in memory, element for element, padded for the dot product.
-struct Runs {
-    uint256 first;
-    uint256 second;
-    uint256 count;
-    uint256 bytesFirst;
-    uint256 bytesSecond;
-}
 
 /// @title Sums of products: linear (dense and convolution) and matmul.
 library LinearSteps {
@@ -37,29 +28,11 @@ library LinearSteps {
             uint256 fanIn = _fanIn(record);
             uint256 row = channel * (fanIn * weightBytes + 5);
             uint256 tail = self.parameter(row + fanIn * weightBytes, 5);
-            Runs memory runs = _newRuns(fanIn, 1 << record.sourceType(0), weightBytes);
-            _gather(self, runs, row, channel);
-            int256 sum = Integers.load(tail, Integers.I32);
-            int256 zeroPoint = record.attribute(ZERO_POINT);
-            uint256 blocks = _pad(runs, zeroPoint);
-            if (runs.bytesFirst == 1 && weightBytes == 1) {
-                sum += DotProduct.ofBytes(runs.first, zeroPoint, runs.second, 0, true, blocks);
-            } else {
-                sum += DotProduct.ofAny(
-                    runs.first,
-                    runs.bytesFirst,
-                    runs.bytesFirst == 2,
-                    zeroPoint,
-                    runs.second,
-                    weightBytes,
-                    true,
-                    0,
-                    blocks
-                );
-            }
-            return self.clamped(
-                Integers.shiftHalfUp(sum, uint256(Integers.load(tail + 4, Integers.U8))), LOW
-            );
+            Run memory x = _newRun(fanIn, 1 << record.sourceType(0), record.attribute(ZERO_POINT));
+            Run memory w = _newRun(fanIn, weightBytes, 0);
+            w.signed = true;
+            int256 sum = _dot(x, w, _gather(self, x, w, row, channel)) + Integers.load(tail, Integers.I32);
+            return self.clamped(Integers.shiftHalfUp(sum, uint256(Integers.load(tail + 4, Integers.U8))), LOW);
         }
     }
 
@@ -74,7 +47,12 @@ library LinearSteps {
     /// @dev Collects what lies under the taps inside the image and the weights that meet it; padding adds nothing, and the weights
     /// that meet it need not be opened.
     /// @param row parameter byte where the channel's weights begin
-    function _gather(StepContext memory self, Runs memory runs, uint256 row, uint256 channel) private pure {
+    /// @return copied elements of each run
+    function _gather(StepContext memory self, Run memory x, Run memory w, uint256 row, uint256 channel)
+        private
+        pure
+        returns (uint256 copied)
+    {
         unchecked {
             Record record = self.record;
             Taps memory taps = Window.tapsOf(record, self.element / record.size(OUT_CHANNELS), KERNEL);
@@ -82,20 +60,17 @@ library LinearSteps {
             uint256 first = (channel / (record.size(OUT_CHANNELS) / record.size(GROUPS))) * perGroup;
             (uint256 y, uint256 yEnd) = taps.rows();
             (uint256 xFrom, uint256 xEnd) = taps.columns();
-            if (xFrom == xEnd) return;
+            if (xFrom == xEnd) return 0;
             // Neighbouring taps of a row are one run where they touch in both the image and the weights.
             bool touching = perGroup == taps.channels && taps.dilationWidth == 1;
             uint256 step = touching ? xEnd - xFrom : 1;
             for (; y < yEnd; ++y) {
-                for (uint256 x = xFrom; x < xEnd; x += step) {
+                for (uint256 tap = xFrom; tap < xEnd; tap += step) {
                     uint256 count = step * perGroup;
-                    uint256 weights = row + (y * taps.kernelWidth + x) * perGroup * runs.bytesSecond;
-                    _append(
-                        runs,
-                        self.run(0, taps.offset(y, x) + first, count),
-                        self.parameter(weights, count * runs.bytesSecond),
-                        count
-                    );
+                    uint256 weights = row + (y * taps.kernelWidth + tap) * perGroup * w.bytes_;
+                    _append(x, copied, self.run(0, taps.offset(y, tap) + first, count), count);
+                    _append(w, copied, self.parameter(weights, count * w.bytes_), count);
+                    copied += count;
                 }
             }
         }
@@ -116,77 +91,61 @@ library LinearSteps {
         unchecked {
             Record record = self.record;
             uint256 inner = record.size(INNER);
-            Runs memory runs = _newRuns(inner, 1 << record.sourceType(0), 1 << record.sourceType(1));
-            {
-                uint256 row = self.element / record.size(COLUMNS);
-                uint256 batch = record.size(SHARE_B) == 1 ? 0 : row / record.size(ROWS);
-                uint256 column = batch * record.size(COLUMNS) + self.element % record.size(COLUMNS);
-                _append(runs, self.run(0, row * inner, inner), self.run(1, column * inner, inner), inner);
-            }
-            int256 zeroA = record.attribute(ZERO_POINT_A);
-            int256 zeroB = record.attribute(ZERO_POINT_B);
-            uint256 blocks = _pad(runs, zeroA);
-            int256 sum = record.attribute(BIAS);
-            if (runs.bytesFirst == 1 && runs.bytesSecond == 1) {
-                sum += DotProduct.ofBytes(runs.first, zeroA, runs.second, zeroB, false, blocks);
-            } else {
-                sum += DotProduct.ofAny(
-                    runs.first,
-                    runs.bytesFirst,
-                    runs.bytesFirst == 2,
-                    zeroA,
-                    runs.second,
-                    runs.bytesSecond,
-                    runs.bytesSecond == 2,
-                    zeroB,
-                    blocks
-                );
-            }
+            Run memory a = _newRun(inner, 1 << record.sourceType(0), record.attribute(ZERO_POINT_A));
+            Run memory b = _newRun(inner, 1 << record.sourceType(1), record.attribute(ZERO_POINT_B));
+            uint256 row = self.element / record.size(COLUMNS);
+            uint256 batch = record.size(SHARE_B) == 1 ? 0 : row / record.size(ROWS);
+            uint256 column = batch * record.size(COLUMNS) + self.element % record.size(COLUMNS);
+            _append(a, 0, self.run(0, row * inner, inner), inner);
+            _append(b, 0, self.run(1, column * inner, inner), inner);
+            b.signed = b.bytes_ == 2;
+            int256 sum = _dot(a, b, inner) + record.attribute(BIAS);
             return self.clamped(Integers.shiftHalfUp(sum, record.size(SHIFT)), MATMUL_LOW);
         }
     }
 
-    /// @dev Room for `count` elements of both runs and their padding.
-    function _newRuns(uint256 count, uint256 bytesFirst, uint256 bytesSecond) private pure returns (Runs memory runs) {
+    /// @dev Σ (x − zeroPoint)(w − zeroPoint) over `count` elements; x is u8 or i16.
+    function _dot(Run memory x, Run memory w, uint256 count) private pure returns (int256) {
+        uint256 blocks = _pad(x, count);
+        if (x.bytes_ == 1 && w.bytes_ == 1) return DotProduct.ofBytes(x, w, blocks);
+        x.signed = x.bytes_ == 2;
+        return DotProduct.ofAny(x, w, blocks);
+    }
+
+    /// @dev Room for `count` elements, their padding to whole blocks, and reads of a word at both ends.
+    function _newRun(uint256 count, uint256 bytes_, int256 zeroPoint) private pure returns (Run memory run) {
         unchecked {
-            runs.bytesFirst = bytesFirst;
-            runs.bytesSecond = bytesSecond;
-            uint256 room = count + DotProduct.BLOCK + 32;
-            uint256 first;
+            run.bytes_ = bytes_;
+            run.zeroPoint = zeroPoint;
+            uint256 pointer;
             assembly ("memory-safe") {
-                first := mload(0x40)
-                mstore(0x40, and(add(add(first, mul(room, add(bytesFirst, bytesSecond))), 95), not(31)))
+                pointer := add(mload(0x40), 32)
+                mstore(0x40, and(add(add(pointer, mul(add(count, 240), bytes_)), 95), not(31)))
             }
-            runs.first = first;
-            runs.second = first + room * bytesFirst;
+            run.pointer = pointer;
         }
     }
 
-    function _append(Runs memory runs, uint256 first, uint256 second, uint256 count) private pure {
+    /// @dev Copies `count` elements behind the `already` copied ones.
+    function _append(Run memory run, uint256 already, uint256 from, uint256 count) private pure {
         unchecked {
-            uint256 to = runs.first + runs.count * runs.bytesFirst;
-            uint256 size = count * runs.bytesFirst;
+            uint256 to = run.pointer + already * run.bytes_;
+            uint256 size = count * run.bytes_;
             assembly ("memory-safe") {
-                mcopy(to, first, size)
+                mcopy(to, from, size)
             }
-            to = runs.second + runs.count * runs.bytesSecond;
-            size = count * runs.bytesSecond;
-            assembly ("memory-safe") {
-                mcopy(to, second, size)
-            }
-            runs.count += count;
         }
     }
 
-    /// @dev Fills the first run up to whole blocks with its zero point, whose products vanish whatever meets them.
+    /// @dev Fills a run of `count` elements up to whole blocks with its zero point, whose products vanish whatever meets them.
     /// @return blocks of DotProduct.BLOCK elements
-    function _pad(Runs memory runs, int256 zeroPoint) private pure returns (uint256 blocks) {
+    function _pad(Run memory run, uint256 count) private pure returns (uint256 blocks) {
         unchecked {
-            blocks = (runs.count + DotProduct.BLOCK - 1) / DotProduct.BLOCK;
-            uint256 position = runs.first + runs.count * runs.bytesFirst;
-            uint256 end = runs.first + blocks * DotProduct.BLOCK * runs.bytesFirst;
-            uint256 zero = uint256(zeroPoint);
-            uint256 pattern = runs.bytesFirst == 1
+            blocks = (count + DotProduct.BLOCK - 1) / DotProduct.BLOCK;
+            uint256 position = run.pointer + count * run.bytes_;
+            uint256 end = run.pointer + blocks * DotProduct.BLOCK * run.bytes_;
+            uint256 zero = uint256(run.zeroPoint);
+            uint256 pattern = run.bytes_ == 1
                 ? (zero & 0xff) * (type(uint256).max / 0xff)
                 : ((zero & 0xff) << 8 | (zero >> 8) & 0xff) * (type(uint256).max / 0xffff);
             assembly ("memory-safe") {
