@@ -157,16 +157,17 @@ export interface ModelMessage {
   functions: Uint8Array[];
 }
 
-const root = protobuf.Root.fromJSON(SCHEMA);
+/** The schema itself, for writing models as well (tests, carriers). */
+export const ONNX_SCHEMA: protobuf.Root = protobuf.Root.fromJSON(SCHEMA);
 
 /** Decodes the protobuf wire format of a model. Throws protobufjs's own errors on malformed bytes. */
 export function decodeModel(bytes: Uint8Array): ModelMessage {
-  return root.lookupType('Model').decode(bytes) as unknown as ModelMessage;
+  return ONNX_SCHEMA.lookupType('Model').decode(bytes) as unknown as ModelMessage;
 }
 
 /** Decodes a bare TensorProto (the `.pb` files of the ONNX node tests). */
 export function decodeTensorMessage(bytes: Uint8Array): TensorMessage {
-  return root.lookupType('Tensor').decode(bytes) as unknown as TensorMessage;
+  return ONNX_SCHEMA.lookupType('Tensor').decode(bytes) as unknown as TensorMessage;
 }
 
 export function toNumber(value: Int64): number {

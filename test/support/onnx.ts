@@ -1,0 +1,77 @@
+import { ONNX_SCHEMA } from '../../core/onnx/schema.ts';
+
+/** A tensor of float32 values as the ONNX file stores it. */
+export interface TestTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly values: readonly number[];
+  /** ONNX element type; 1 is float32, 7 is int64. */
+  readonly type?: number;
+}
+
+export interface TestNode {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, number | string | readonly number[]>>;
+  readonly domain?: string;
+  readonly name?: string;
+}
+
+export interface TestModel {
+  readonly nodes: readonly TestNode[];
+  readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly outputs: readonly string[];
+  readonly constants?: readonly TestTensor[];
+  readonly opset?: number;
+}
+
+const text = new TextEncoder();
+
+function attribute(name: string, value: number | string | readonly number[]): object {
+  if (typeof value === 'string') return { name, type: 3, s: text.encode(value) };
+  if (typeof value === 'number') return Number.isInteger(value) ? { name, type: 2, i: value, f: value } : { name, type: 1, f: value };
+  return value.every(Number.isInteger) ? { name, type: 7, ints: value } : { name, type: 6, floats: value };
+}
+
+function tensorMessage({ name, dims, values, type = 1 }: TestTensor): object {
+  return type === 7 ? { name, dims, dataType: 7, int64Data: values } : { name, dims, dataType: type, floatData: values };
+}
+
+function valueInfo(name: string, dims: readonly (number | string)[], elemType = 1): object {
+  const dim = dims.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));
+  return { name, type: { tensorType: { elemType, shape: { dim } } } };
+}
+
+/** Bytes of any message of the schema. */
+export function encodeMessage(type: string, message: object): Uint8Array {
+  const schema = ONNX_SCHEMA.lookupType(type);
+  return schema.encode(schema.fromObject(message)).finish();
+}
+
+/** The model as protobuf fields, for tests that spoil one of them. */
+export function modelMessage(model: TestModel): { graph: Record<string, unknown>; opsetImport: object[]; irVersion: number } {
+  return {
+    irVersion: 8,
+    opsetImport: [{ domain: '', version: model.opset ?? 17 }],
+    graph: {
+      name: 'test',
+      node: model.nodes.map((node) => ({
+        opType: node.operator,
+        name: node.name ?? '',
+        domain: node.domain ?? '',
+        input: node.inputs,
+        output: node.outputs,
+        attribute: Object.entries(node.attributes ?? {}).map(([name, value]) => attribute(name, value)),
+      })),
+      initializer: (model.constants ?? []).map(tensorMessage),
+      input: Object.entries(model.inputs).map(([name, dims]) => valueInfo(name, dims)),
+      output: model.outputs.map((name) => ({ name })),
+    },
+  };
+}
+
+/** The bytes of a small ONNX model. */
+export function onnxModel(model: TestModel): Uint8Array {
+  return encodeMessage('Model', modelMessage(model));
+}
