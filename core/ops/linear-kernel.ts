@@ -33,10 +33,11 @@ function layerOf(instruction: Instruction<'linear'>): Layer {
   return { weights, bias, shift, half: Int32Array.from(shift, half), fanIn };
 }
 
-/** The window of one output pixel as two flat arrays: where in the source each tap's row starts (−1: padding), all groups together. */
-function tapOffsets(a: Instruction<'linear'>['attributes'], batch: number, y: number, x: number, offsets: Int32Array): void {
+/** Where in the source each tap's row of one output pixel starts, all groups together; −1 for padding. */
+function tapOffsets(a: Instruction<'linear'>['attributes'], pixel: number, offsets: Int32Array): void {
   offsets.fill(-1);
-  eachTap(a, batch, y, x, (offset, tap) => {
+  const row = Math.floor(pixel / a.outWidth);
+  eachTap(a, Math.floor(row / a.outHeight), row % a.outHeight, pixel % a.outWidth, (offset, tap) => {
     offsets[tap] = offset;
   });
 }
@@ -51,49 +52,52 @@ function fillPatch(x: TypedArray, offsets: Int32Array, first: number, perGroup: 
   }
 }
 
+/** What one output pixel is computed in: its window, the window's centred values, its accumulators. */
+interface Pixel {
+  readonly offsets: Int32Array;
+  readonly patch: Int32Array;
+  readonly sums: Int32Array;
+}
+
 /**
- * Runs a linear layer: each window is copied once, then met by four output channels at a time. The accumulators are 32-bit:
- * the loader's bound keeps every one of them, and its rounding half, inside.
+ * Runs a linear layer: each window is copied once, then two of them meet four output channels at a time. The accumulators are
+ * 32-bit: the loader's bound keeps every one of them, and its rounding half, inside.
  */
 export function runLinear(instruction: Instruction<'linear'>, x: TypedArray, out: TypedArray): void {
   const a = instruction.attributes;
   const layer = layerOf(instruction);
   const isDepthwise = a.groups === a.channels && a.outChannels === a.channels;
-  const offsets = new Int32Array(a.kernelHeight * a.kernelWidth);
-  const patch = new Int32Array(layer.fanIn);
   const transposed = isDepthwise ? tapMajor(layer, a.channels) : new Int16Array();
-  const sums = new Int32Array(a.outChannels);
-  let position = 0;
-  for (let n = 0; n < a.batch; n++)
-    for (let y = 0; y < a.outHeight; y++)
-      for (let column = 0; column < a.outWidth; column++) {
-        tapOffsets(a, n, y, column, offsets);
-        if (isDepthwise) depthwise(x, offsets, transposed, a.zeroPoint, layer.bias, sums);
-        else grouped(x, offsets, a, layer, patch, sums);
-        requantize(sums, layer, a.low, a.high, out, position);
-        position += a.outChannels;
-      }
+  const pair = [0, 1].map((): Pixel => {
+    const offsets = new Int32Array(a.kernelHeight * a.kernelWidth);
+    return { offsets, patch: new Int32Array(layer.fanIn), sums: new Int32Array(a.outChannels) };
+  });
+  const pixels = a.batch * a.outHeight * a.outWidth;
+  for (let first = 0; first < pixels; first += 2) {
+    const present = first + 1 < pixels ? pair : pair.slice(0, 1);
+    for (const [i, pixel] of present.entries()) {
+      tapOffsets(a, first + i, pixel.offsets);
+      if (isDepthwise) depthwise(x, pixel.offsets, transposed, a.zeroPoint, layer.bias, pixel.sums);
+    }
+    if (!isDepthwise) grouped(x, a, layer, present);
+    for (const [i, pixel] of present.entries()) requantize(pixel.sums, layer, a.low, a.high, out, (first + i) * a.outChannels);
+  }
 }
 
-function grouped(
-  x: TypedArray,
-  offsets: Int32Array,
-  a: Instruction<'linear'>['attributes'],
-  layer: Layer,
-  patch: Int32Array,
-  sums: Int32Array,
-): void {
+function grouped(x: TypedArray, a: Instruction<'linear'>['attributes'], layer: Layer, pixels: readonly Pixel[]): void {
   const perGroup = a.channels / a.groups;
   const outPerGroup = a.outChannels / a.groups;
+  const [first, second] = [pixels[0]!, pixels[1]];
   for (let group = 0; group < a.groups; group++) {
-    fillPatch(x, offsets, group * perGroup, perGroup, a.zeroPoint, patch);
-    products(patch, layer, group * outPerGroup, (group + 1) * outPerGroup, sums);
+    for (const { offsets, patch } of pixels) fillPatch(x, offsets, group * perGroup, perGroup, a.zeroPoint, patch);
+    const [from, to] = [group * outPerGroup, (group + 1) * outPerGroup];
+    if (second === undefined) products(first, layer, from, to);
+    else pairedProducts(first, second, layer, from, to);
   }
 }
 
 /** sums[o] = bias[o] + patch · weights[o] for o in [from, to). */
-function products(patch: Int32Array, layer: Layer, from: number, to: number, sums: Int32Array): void {
-  const { weights, bias } = layer;
+function products({ patch, sums }: Pixel, { weights, bias }: Layer, from: number, to: number): void {
   const n = patch.length;
   let o = from;
   for (; o + 4 <= to; o += 4) {
@@ -106,15 +110,54 @@ function products(patch: Int32Array, layer: Layer, from: number, to: number, sum
       s2 = (s2 + Math.imul(v, weights[r2 + i]!)) | 0;
       s3 = (s3 + Math.imul(v, weights[r3 + i]!)) | 0;
     }
-    sums[o] = s0;
-    sums[o + 1] = s1;
-    sums[o + 2] = s2;
-    sums[o + 3] = s3;
+    store(sums, o, s0, s1, s2, s3);
   }
   for (; o < to; o++) {
     let sum = bias[o]!;
     for (let i = 0; i < n; i++) sum = (sum + Math.imul(patch[i]!, weights[o * n + i]!)) | 0;
     sums[o] = sum;
+  }
+}
+
+function store(sums: Int32Array, o: number, s0: number, s1: number, s2: number, s3: number): void {
+  sums[o] = s0;
+  sums[o + 1] = s1;
+  sums[o + 2] = s2;
+  sums[o + 3] = s3;
+}
+
+/** The same for two pixels at once: a weight is read once for both. */
+function pairedProducts(first: Pixel, second: Pixel, layer: Layer, from: number, to: number): void {
+  const { weights, bias } = layer;
+  const [p, q] = [first.patch, second.patch];
+  const n = p.length;
+  let o = from;
+  for (; o + 4 <= to; o += 4) {
+    const [r0, r1, r2, r3] = [o * n, (o + 1) * n, (o + 2) * n, (o + 3) * n];
+    let [s0, s1, s2, s3] = [bias[o]!, bias[o + 1]!, bias[o + 2]!, bias[o + 3]!];
+    let [t0, t1, t2, t3] = [s0, s1, s2, s3];
+    for (let i = 0; i < n; i++) {
+      const v = p[i]!;
+      const u = q[i]!;
+      const w0 = weights[r0 + i]!;
+      const w1 = weights[r1 + i]!;
+      const w2 = weights[r2 + i]!;
+      const w3 = weights[r3 + i]!;
+      s0 = (s0 + Math.imul(v, w0)) | 0;
+      t0 = (t0 + Math.imul(u, w0)) | 0;
+      s1 = (s1 + Math.imul(v, w1)) | 0;
+      t1 = (t1 + Math.imul(u, w1)) | 0;
+      s2 = (s2 + Math.imul(v, w2)) | 0;
+      t2 = (t2 + Math.imul(u, w2)) | 0;
+      s3 = (s3 + Math.imul(v, w3)) | 0;
+      t3 = (t3 + Math.imul(u, w3)) | 0;
+    }
+    store(first.sums, o, s0, s1, s2, s3);
+    store(second.sums, o, t0, t1, t2, t3);
+  }
+  if (o < to) {
+    products(first, layer, o, to);
+    products(second, layer, o, to);
   }
 }
 
