@@ -9,7 +9,10 @@ import {
   type PublicClient,
   type Transport,
 } from 'viem';
-import { claimBoardAbi, modelRegistryAbi, requestsAbi, stakeVaultAbi } from '../contracts/client/abi-draft.ts';
+import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
+import { requestsAbi } from '../contracts/client/generated/requests.ts';
+import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
 import type { Sender } from '../contracts/client/sender.ts';
 import type { Clocks } from '../core/dispute/clocks.ts';
 import type { Fault, NodeProof } from '../core/dispute/openings.ts';

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { type Address, type Chain, type Hex, hexToBytes, isAddressEqual, type LocalAccount, type PublicClient, type Transport } from 'viem';
-import { claimBoardAbi, requestsAbi } from '../contracts/client/abi-draft.ts';
 import { type ChainEvent, follow } from '../contracts/client/follow.ts';
+import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { createSender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
 import type { DisputeEvent } from '../core/dispute/observed.ts';

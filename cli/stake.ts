@@ -1,6 +1,8 @@
 import type { Address, LocalAccount } from 'viem';
-import { claimBoardAbi, requestsAbi, stakeVaultAbi } from '../contracts/client/abi-draft.ts';
 import type { Deployment } from '../contracts/client/deployment.ts';
+import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { requestsAbi } from '../contracts/client/generated/requests.ts';
+import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
 import type { Sender } from '../contracts/client/sender.ts';
 import type { Client } from './chain.ts';
 

@@ -1,5 +1,8 @@
 import { type Address, bytesToHex, type Chain, type Hex, type PublicClient, type Transport } from 'viem';
-import { claimBoardAbi, modelRegistryAbi, requestsAbi, stakeVaultAbi } from '../contracts/client/abi-draft.ts';
+import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
+import { requestsAbi } from '../contracts/client/generated/requests.ts';
+import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
 import type { Sender } from '../contracts/client/sender.ts';
 import { UNIT_KINDS, type Unit } from '../core/dispute/units.ts';
 

@@ -9,8 +9,9 @@ import {
   type Transport,
   zeroAddress,
 } from 'viem';
-import { claimBoardAbi, requestsAbi } from '../contracts/client/abi-draft.ts';
 import { follow } from '../contracts/client/follow.ts';
+import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { createSender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
 import { answerData } from '../core/dispute/answers.ts';
