@@ -127,7 +127,7 @@ export function parseTensor(message: TensorMessage, where: string, externalData:
   const count = dims.reduce((product, dim) => product * dim, 1);
   const external = message.dataLocation === 1;
   const raw = external ? externalBytes(message, where, externalData) : message.rawData;
-  if (raw !== undefined && (external || raw.length > 0 || count === 0)) {
+  if (raw !== undefined && (external || raw.length > 0)) {
     const expected = count * ELEMENT_TYPES[message.dataType]![1];
     if (raw.length !== expected)
       refuse(`${where} holds ${raw.length} bytes where its shape needs ${expected}`, { dims: dims.join('x'), bytes: raw.length, expected });

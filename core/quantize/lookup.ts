@@ -34,7 +34,8 @@ export function lookup(q: Quantizer, id: number, node: LookupNode): IntegerTenso
     own.quantization ??= { type: 'i32', scale: most / 2 ** 24, zero: 0 };
   }
   const out = quantizationOf(q, id);
-  const source = integerTensor(q, node.sources[0]!);
+  const source =
+    node.offset === 0 && node.channels === 1 ? fromStart(q, node.sources[0]!, node.entries) : integerTensor(q, node.sources[0]!);
   const attributes = { offset: node.offset, entries: node.entries, width: node.width, channels: node.channels, channelInner: 1 };
   return {
     position: q.emitter.emit('table', out.type, node.length, [source.position], attributes, toBytes(toIntegers(node.table, out))),
@@ -68,10 +69,29 @@ export function map(q: Quantizer, id: number, node: MapNode): IntegerTensor {
   };
 }
 
+/** An index tensor whose negative values count from the end, as ONNX has them; unchanged where calibration saw none. */
+function fromStart(q: Quantizer, id: number, size: number): IntegerTensor {
+  const index = integerTensor(q, id);
+  if (classOf(q, id).low >= 0) return index;
+  const type: ElementType = size <= 256 ? 'u8' : size <= 32768 ? 'i16' : 'i32';
+  const values = allocate(type, 2 * size);
+  for (let i = 0; i < 2 * size; i++) values[i] = i % size;
+  const length = q.emitter.length(index.position);
+  const position = q.emitter.emit(
+    'table',
+    type,
+    length,
+    [index.position],
+    { offset: -size, entries: 2 * size, width: 1, channels: 1, channelInner: 1 },
+    toBytes(values),
+  );
+  return { position, quantization: { type, scale: 1, zero: 0 } };
+}
+
 export function gather(q: Quantizer, id: number, node: GatherNode): IntegerTensor {
   const out = quantizationOf(q, id);
   const data = converted(q, integerTensor(q, node.sources[0]!), out);
-  const index = integerTensor(q, node.sources[1]!);
+  const index = fromStart(q, node.sources[1]!, node.axis);
   const attributes = {
     outer: node.outer,
     axis: node.axis,

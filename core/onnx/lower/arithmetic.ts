@@ -49,6 +49,8 @@ function quotient(context: Lowering, node: GraphNode, a: View, b: View): Value {
 
 const division: Lower = (context, node) => {
   const [a, b] = [context.input(node, 0), context.input(node, 1)];
+  if (context.integerValued.has(node.outputs[0]!))
+    refuseNode(node, 'division of integers (which truncates) is not supported', {}, 'cast to float before the division');
   if (isConstant(b)) {
     if (!isFloat(b.constant.type)) refuseNode(node, 'integer division of varying values is not supported');
     if (b.constant.data.some((x) => x === 0)) refuseNode(node, 'a constant divisor is zero');

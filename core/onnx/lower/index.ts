@@ -5,6 +5,7 @@ import { refuse, refuseNode } from '../refuse.ts';
 import { elementCount, int64, isFloat, type Tensor, tensor } from '../tensor.ts';
 import { ARITHMETIC, lowerScalar } from './arithmetic.ts';
 import { Lowering } from './context.ts';
+import { freezeParameters } from './frozen.ts';
 import { LEARNING_LOWERINGS } from './learning.ts';
 import { lowerConv, lowerConvTranspose, lowerGemm, lowerMatMul } from './linear.ts';
 import { lowerGather, lowerGatherElements, lowerMovement, lowerOneHot } from './movement.ts';
@@ -75,8 +76,10 @@ function lowerNode(context: Lowering, node: GraphNode): void {
  * @throws AssayError MODEL_REFUSED naming the node, the operator and the reason
  */
 export function lowerGraph(source: Graph, feeds: Feeds): Net {
-  const graph = recognize(source);
+  const { graph: fixed, notes } = freezeParameters(source, feeds);
+  const graph = recognize(fixed);
   const context = new Lowering();
+  context.notes.push(...notes);
   const types = new Map<string, Tensor>();
   evaluateGraph(graph, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
   for (const [name, value] of types) if (!isFloat(value.type)) context.integerValued.add(name);
