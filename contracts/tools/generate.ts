@@ -8,7 +8,17 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const CONTRACTS = ['ClaimBoard', 'Groth16Verifier', 'InstructionValidator', 'ModelRegistry', 'Requests', 'StakeVault', 'StepVerifier'];
+const CONTRACTS = [
+  'ClaimBoard',
+  'DigitReader',
+  'Groth16Verifier',
+  'InstructionValidator',
+  'LendingMarket',
+  'ModelRegistry',
+  'Requests',
+  'StakeVault',
+  'StepVerifier',
+];
 /** ABI only: what a customer's own contract implements. */
 const INTERFACES = ['IAnswerReceiver'];
 
