@@ -87,9 +87,12 @@ export function sum(q: Quantizer, id: number, node: SumNode): IntegerTensor {
   const from = source.quantization;
   const own = classOf(q, id);
   const taps = node.window.kernelHeight * node.window.kernelWidth;
-  // In 32 bits nothing is lost: the sum keeps the scale of its terms.
-  if (own.type === 'i32' && !own.exact && own.members.length === 1)
-    own.quantization ??= { type: 'i32', scale: from.scale * Math.abs(node.scale), zero: 0 };
+  // In 32 bits nothing is lost: the sum keeps the scale of its terms, or the next power of two that has room for it.
+  if (own.type === 'i32' && !own.exact && own.members.length === 1 && own.quantization === undefined) {
+    const raw = from.scale * Math.abs(node.scale);
+    const room = Math.max(-own.low, own.high) / (raw * 2 ** 30);
+    own.quantization = { type: 'i32', scale: raw * 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(room, 1e-30)))), zero: 0 };
+  }
   const out = quantizationOf(q, id);
   const { multiplier, shift, bias } = ratioOf(
     (node.scale * from.scale) / out.scale,
@@ -117,9 +120,9 @@ export function compare(q: Quantizer, node: CompareNode): IntegerTensor {
     scaled = [{ ...first, quantization: { ...first.quantization, scale: 1 } }];
     rows = Array.from(node.constants, (c) => ({ a: 1, b: 0, bias: plusOne - Math.round(c / first.quantization.scale) }));
   } else {
-    const unit = Math.min(first.quantization.scale, second.quantization.scale);
-    const units = (t: IntegerTensor): number =>
-      Math.round((t.quantization.scale / unit) * (first.quantization.scale === second.quantization.scale ? 1 : 256));
+    const coarser = Math.max(first.quantization.scale, second.quantization.scale);
+    const parts = first.quantization.scale === second.quantization.scale ? 1 : 1024;
+    const units = (t: IntegerTensor): number => Math.round((t.quantization.scale / coarser) * parts);
     scaled = [first, second].map((t) => ({ ...t, quantization: { ...t.quantization, scale: 1 } }));
     rows = [{ a: units(first), b: -units(second), bias: plusOne }];
   }

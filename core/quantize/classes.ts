@@ -59,6 +59,9 @@ class UnionFind {
   }
 }
 
+/** Functions whose results are integers. */
+const WHOLE = new Set(['Truncate', 'NonZero', 'Round', 'Floor', 'Ceil', 'Sign']);
+
 /** Whether a node's values are integers that stand for themselves. */
 function exactNodes(net: Net): boolean[] {
   const exact: boolean[] = [];
@@ -76,6 +79,9 @@ function exactNodes(net: Net): boolean[] {
         break;
       case 'lookup':
         exact.push(node.integer && node.table.every(isInteger));
+        break;
+      case 'unary':
+        exact.push(WHOLE.has(node.name));
         break;
       case 'map':
         exact.push(all && node.constants.every((c) => isInteger(c) && Math.abs(c) < MASK));

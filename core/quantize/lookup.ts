@@ -71,8 +71,10 @@ export function map(q: Quantizer, id: number, node: MapNode): IntegerTensor {
 
 /** An index tensor whose negative values count from the end, as ONNX has them; unchanged where calibration saw none. */
 function fromStart(q: Quantizer, id: number, size: number): IntegerTensor {
-  const index = integerTensor(q, id);
-  if (classOf(q, id).low >= 0) return index;
+  const { low, high, exact } = classOf(q, id);
+  const whole: ElementType = low >= 0 && high <= 255 ? 'u8' : 'i16';
+  const index = exact ? integerTensor(q, id) : converted(q, integerTensor(q, id), { type: whole, scale: 1, zero: 0 });
+  if (low >= 0) return index;
   const type: ElementType = size <= 256 ? 'u8' : size <= 32768 ? 'i16' : 'i32';
   const values = allocate(type, 2 * size);
   for (let i = 0; i < 2 * size; i++) values[i] = i % size;

@@ -1,6 +1,7 @@
 import { AssayError } from '../errors.ts';
 import type { Values } from '../onnx/lower/evaluate.ts';
 import type { Bounds, Net } from '../onnx/lower/net.ts';
+import { refuse } from '../onnx/refuse.ts';
 import { EXACT_LIMIT, magnitude } from '../ops/operation.ts';
 import { encodeRescaleRows, type RescaleRow } from '../ops/rescale.ts';
 import { type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM } from '../tensor.ts';
@@ -100,7 +101,8 @@ export function rescaleRows(
       const bound = Math.abs(row.multiplierA) * magnitudes[0] + Math.abs(row.multiplierB) * magnitudes[1] + Math.abs(row.bias) + factor;
       return bound < EXACT_LIMIT && Math.abs(row.multiplierA) < 2 ** 31 && Math.abs(row.multiplierB) < 2 ** 31;
     });
-    if (fits || shift === 0) return { rows: made, shift };
+    if (fits) return { rows: made, shift };
+    if (shift === 0) refuse('two tensors that meet have ranges too far apart for integers', { largestRatio: most });
   }
 }
 

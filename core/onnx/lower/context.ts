@@ -15,6 +15,8 @@ export class Lowering {
   readonly integerValued = new Set<string>();
   /** Integer tensors that hold the file's own integers: inputs and what is computed from them, not the results of QuantizeLinear. */
   readonly rawIntegers = new Set<string>();
+  /** Scale and zero point of tensors that the file quantizes, by name: real = (integer − zero)·scale. */
+  readonly quantizedBy = new Map<string, { readonly scale: number; readonly zero: number }>();
   /** ONNX tensors that some node or output uses. */
   readonly needed = new Set<string>();
   private readonly materialized = new Map<string, number>();

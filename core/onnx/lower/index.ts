@@ -5,6 +5,7 @@ import { refuse, refuseNode } from '../refuse.ts';
 import { elementCount, int64, isFloat, type Tensor, tensor } from '../tensor.ts';
 import { ARITHMETIC, lowerScalar } from './arithmetic.ts';
 import { Lowering } from './context.ts';
+import { affine } from './elementwise.ts';
 import { freezeParameters } from './frozen.ts';
 import { LEARNING_LOWERINGS } from './learning.ts';
 import { lowerConv, lowerConvTranspose, lowerGemm, lowerMatMul } from './linear.ts';
@@ -70,6 +71,14 @@ function lowerNode(context: Lowering, node: GraphNode): void {
     refuseNode(node, 'this operator cannot depend on the model inputs', {}, 'docs/operators.md lists what can be compiled');
 }
 
+/** The quantization of a tensor that the file holds quantized, through operators that only move values. */
+function quantizationBehind(context: Lowering, graph: Graph, name: string): { scale: number; zero: number } | undefined {
+  const known = context.quantizedBy.get(name);
+  if (known !== undefined) return known;
+  const producer = graph.nodes.find((node) => node.outputs.includes(name));
+  return producer === undefined ? undefined : quantizationBehind(context, graph, producer.inputs[0] ?? '');
+}
+
 /**
  * Turns a graph into the float network at fixed shapes.
  * @param feeds one example input: its shapes fix every dynamic dimension
@@ -109,7 +118,10 @@ export function lowerGraph(source: Graph, feeds: Feeds): Net {
     if (value === undefined || isConstant(value))
       refuse(`the output '${output.name}' does not depend on any input`, { output: output.name }, 'remove it from the model');
     const integer = context.integerValued.has(output.name);
-    return { name: output.name, dims: value.view.dims, node: context.materialize(value.view), integer };
+    const held = integer && !context.rawIntegers.has(output.name) ? quantizationBehind(context, graph, output.name) : undefined;
+    // The file's own integers are wanted, not the reals they stand for.
+    const view = held === undefined ? value.view : context.asView(affine(context, value.view, 1 / held.scale, held.zero));
+    return { name: output.name, dims: view.dims, node: context.materialize(view), integer };
   });
   return simplify({ nodes: context.nodes, outputs, notes: context.notes });
 }

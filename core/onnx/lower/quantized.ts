@@ -5,7 +5,7 @@ import { integerRange, type Tensor, tensor } from '../tensor.ts';
 import type { Lowering } from './context.ts';
 import { affine, multiplied, weightedSum } from './elementwise.ts';
 import { lowerConv, multiplyMatrices } from './linear.ts';
-import { isConstant, type Value } from './view.ts';
+import { isConstant, type Value, type View } from './view.ts';
 
 /**
  * Models that are already quantized. Inside the network every value is its real (dequantized) self: a QuantizeLinear only
@@ -15,7 +15,16 @@ function clipTo(context: Lowering, node: GraphNode, value: Value, scale: Tensor,
   const range = integerRange(zero?.type ?? 'uint8') ?? refuseNode(node, `quantization to ${zero?.type} is not supported`);
   if (scale.data.length !== 1) refuseNode(node, 'activations quantized per channel are not supported');
   const at = (q: number): number => (q - (zero?.data[0] ?? 0)) * scale.data[0]!;
+  context.quantizedBy.set(node.outputs[0]!, { scale: scale.data[0]!, zero: zero?.data[0] ?? 0 });
   return affine(context, context.asView(value), 1, 0, { low: at(range[0]), high: at(range[1]) });
+}
+
+/** Integers that enter from outside, as the reals they stand for. */
+function scaled(context: Lowering, node: GraphNode, view: View, position: number): Value {
+  const scale = context.constant(node, position + 1);
+  const zero = context.optionalConstant(node, position + 2);
+  if (scale.data.length !== 1) refuseNode(node, 'activations quantized per channel are not supported');
+  return affine(context, view, scale.data[0]!, -(zero?.data[0] ?? 0) * scale.data[0]!);
 }
 
 /** A quantized operand as real values: constants are dequantized, varying ones already are real. */
@@ -44,7 +53,9 @@ function qLinearConv(context: Lowering, node: GraphNode): void {
       bias.dims,
       Array.from(bias.data, (b, o) => b * xScale * (wScale[o] ?? wScale[0]!)),
     );
-  lowerConv(context, node, weights, realBias, 0);
+  const name = `${node.inputs[0]}/real`;
+  context.values.set(name, real(context, node, 0, 0));
+  lowerConv(context, { ...node, inputs: [name] }, weights, realBias, 0);
   context.set(
     node,
     0,
@@ -106,10 +117,7 @@ function dequantizeLinear(context: Lowering, node: GraphNode): void {
     context.set(node, 0, x);
     return;
   }
-  const scale = context.constant(node, 1);
-  const zero = context.optionalConstant(node, 2);
-  if (scale.data.length !== 1) refuseNode(node, 'activations quantized per channel are not supported');
-  context.set(node, 0, affine(context, x.view, scale.data[0]!, -(zero?.data[0] ?? 0) * scale.data[0]!));
+  context.set(node, 0, scaled(context, node, x.view, 0));
 }
 
 export const QUANTIZED_LOWERINGS: Readonly<Record<string, (context: Lowering, node: GraphNode) => void>> = {
