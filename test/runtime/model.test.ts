@@ -56,6 +56,15 @@ describe('session', () => {
     await session.close();
   });
 
+  test('inputs may be views into larger memory, Node Buffers too', async () => {
+    const session = await openModel(program);
+    const expected = [execute(program, [input]).at(-1)];
+    const padded = Buffer.concat([Buffer.alloc(5, 200), input, Buffer.alloc(7, 100)]);
+    expect(await session.run([new Uint8Array(padded.buffer, padded.byteOffset + 5, 64)])).toEqual(expected);
+    expect(await session.run([padded.subarray(5, 69)])).toEqual(expected);
+    await session.close();
+  });
+
   test('an output that is also an input is returned', async () => {
     const { instruction } = smallInstruction('max', {});
     const both = programOf([{ type: 'u8', length: 4 }], [instruction]);
