@@ -297,7 +297,8 @@ abstract contract BoardBase is Base {
         f.roots = new bytes32[](2);
         (f.roots[0], f.roots[1]) = (roots[position - 1], roots[position]);
         f.rootSiblings = SmallTree.openMany(SmallTree.hashed(roots), opened);
-        f.leaf = run[position].leafAt(index);
+        // A copy: tests that spoil a fault must not spoil the run.
+        f.leaf = bytes.concat(run[position].leafAt(index));
         f.leafSiblings = run[position].siblings(0, index);
         f.evidence = abi.encode(run[position - 1].leafAt(index), run[position - 1].siblings(0, index));
     }

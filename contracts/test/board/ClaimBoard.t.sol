@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {DisputeGas} from "../../src/board/DisputeGas.sol";
 import {
     DemandStatus,
     DemandView,
     DisputeView,
     Fault,
     IClaimBoard,
+    NodeProof,
     Phase,
     Unit,
     UnitKind
 } from "../../src/interfaces/IClaimBoard.sol";
+import {ClaimView} from "../../src/interfaces/IClaimSource.sol";
 import {vm} from "../Assertions.sol";
 import {BoardBase} from "./BoardBase.sol";
 import {FlatTensor, FlatTensors} from "./FlatTensor.sol";
@@ -21,6 +22,7 @@ contract ClaimBoardTest is BoardBase {
     using FlatTensors for FlatTensor;
 
     bytes32 internal constant CLAIM = keccak256("claim");
+    uint256 internal constant ROUND = RESPONSE + REACTION;
 
     function setUp() public override {
         super.setUp();
@@ -37,6 +39,19 @@ contract ClaimBoardTest is BoardBase {
         assertGt(source.paidTo(CLAIM, challenger), 0);
     }
 
+    /// The disputed tensor is the output itself, of every element type.
+    function test_wrongOutputIsSlashed() public {
+        for (uint8 type_ = 0; type_ < 3; ++type_) {
+            bytes32 id = keccak256(abi.encode(type_));
+            _useModel(3, type_, 1000, "");
+            FlatTensor[] memory run = _run(2, 1);
+            _disputed(id, run);
+            _convict(id, run, 2, 512 >> type_);
+            assertEq(source.faults(id), 1);
+        }
+    }
+
+    /// Detectability: every level taken in its last second, every answer in its last second.
     function test_everythingWithheldUntilTheLastMoment() public {
         FlatTensor[] memory run = _run(2, 78);
         _open(CLAIM, run);
@@ -58,5 +73,433 @@ contract ClaimBoardTest is BoardBase {
         skip(REACTION);
         _prove(challenger, CLAIM, fault);
         assertEq(source.faults(CLAIM), 1);
+    }
+
+    // Demands.
+
+    function test_demandEscrowsThePriceAndCreditsTheRest() public {
+        _open(CLAIM, _right());
+        Unit memory unit = _rootsUnit();
+        uint256 price = board.priceOf(modelId, unit);
+        vm.prank(challenger);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.EscrowTooLow.selector, price, price - 1));
+        board.demand{value: price - 1}(address(source), CLAIM, _list(unit));
+        vm.prank(challenger);
+        board.demand{value: price + 5}(address(source), CLAIM, _list(unit));
+        assertEq(board.creditOf(challenger), 5);
+        DemandView memory placed = board.demandOf(address(source), CLAIM, unit);
+        assertEq(uint256(placed.status), uint256(DemandStatus.Open));
+        assertEq(placed.payer, challenger);
+        assertEq(placed.deadline, nowTime() + RESPONSE);
+        assertEq(placed.feePerGas, FEE);
+    }
+
+    function test_creditPaysForDemands() public {
+        _open(CLAIM, _right());
+        uint256 price = board.priceOf(modelId, _rootsUnit());
+        vm.prank(challenger);
+        board.demand{value: price}(address(source), CLAIM, new Unit[](0));
+        assertEq(board.creditOf(challenger), price);
+        vm.prank(challenger);
+        board.demand(address(source), CLAIM, _list(_rootsUnit()));
+        assertEq(board.creditOf(challenger), 0);
+    }
+
+    /// A demand of nothing does not start a dispute, so it delays nothing.
+    function test_emptyDemandStartsNothing() public {
+        _open(CLAIM, _right());
+        vm.prank(friend);
+        board.demand(address(source), CLAIM, new Unit[](0));
+        assertEq(uint256(board.disputeOf(address(source), CLAIM).phase), uint256(Phase.Quiet));
+        skip(WINDOW + 1);
+        assertTrue(board.isFinal(address(source), CLAIM));
+    }
+
+    function test_OneDemandPerUnit() public {
+        _open(CLAIM, _right());
+        _demand(friend, CLAIM, _rootsUnit());
+        Unit[] memory units = new Unit[](2);
+        (units[0], units[1]) = (_rootsUnit(), _top(UnitKind.InputLeaf, 0, 7));
+        uint256 price = board.priceOf(modelId, units[1]);
+        skip(10);
+        vm.prank(challenger);
+        board.demand{value: price}(address(source), CLAIM, units);
+        assertEq(board.demandOf(address(source), CLAIM, units[0]).payer, friend);
+        assertEq(board.demandOf(address(source), CLAIM, units[0]).deadline, nowTime() - 10 + RESPONSE);
+        assertEq(board.disputeOf(address(source), CLAIM).unanswered, 2);
+        assertEq(board.creditOf(challenger), 0);
+    }
+
+    function test_demandLevelsCloseAtTheirSecond() public {
+        FlatTensor[] memory run = _run(2, 3);
+        _open(CLAIM, run);
+        _demand(challenger, CLAIM, _rootsUnit());
+        _postRoots(CLAIM, run);
+        uint256 start = nowTime();
+        Unit[3] memory units = [_top(UnitKind.InputLeaf, 0, 0), _node(2, 2, 0), _node(2, 1, 0)];
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 level = i == 0 ? 0 : i + 1;
+            assertEq(board.levelOf(units[i]), level);
+            uint256 until = start + WINDOW + level * ROUND;
+            vm.warp(until + 1);
+            vm.expectRevert(abi.encodeWithSelector(IClaimBoard.LevelClosed.selector, level, until));
+            this.demandAny(challenger, CLAIM, run, units[i]);
+            vm.warp(until);
+            this.demandAny(challenger, CLAIM, run, units[i]);
+        }
+    }
+
+    function test_firstDemandWithinTheWindowOnly() public {
+        _open(CLAIM, _right());
+        skip(WINDOW + 1);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.ClaimFinal.selector, address(source), CLAIM));
+        this.demandAny(challenger, CLAIM, _right(), _rootsUnit());
+        vm.warp(nowTime() - 1);
+        this.demandAny(challenger, CLAIM, _right(), _rootsUnit());
+    }
+
+    function test_unitsThatDoNotExistAreRefused() public {
+        FlatTensor[] memory run = _right();
+        _open(CLAIM, run);
+        _demand(challenger, CLAIM, _rootsUnit());
+        _postRoots(CLAIM, run);
+        Unit[14] memory units = [
+            _top(UnitKind.InputLeaf, 0, 79),
+            _top(UnitKind.InputLeaf, 1, 0),
+            _top(UnitKind.InstructionRecord, 5, 0),
+            _top(UnitKind.InstructionRecord, 0, 1),
+            _top(UnitKind.ParameterLeaf, 5, 0),
+            _top(UnitKind.ParameterLeaf, 0, 1024),
+            _top(UnitKind.TensorRoots, 1, 0),
+            _top(UnitKind.TensorRoots, 0, 1),
+            _node(2, 1, 3),
+            _node(2, 3, 0),
+            _node(2, 0, 79),
+            _node(2, 2, 1),
+            _node(2, 1, 0),
+            _node(2, 0, 0)
+        ];
+        units[12].length = 40_001;
+        units[13].elementType = 1;
+        for (uint256 i = 0; i < units.length; ++i) {
+            vm.expectPartialRevert(IClaimBoard.UnitInvalid.selector);
+            this.demandAny(challenger, CLAIM, run, units[i]);
+        }
+        Unit memory spelled = _top(UnitKind.InputLeaf, 0, 0);
+        spelled.height = 1;
+        vm.expectRevert(IClaimBoard.UnitInvalid.selector);
+        this.demandAny(challenger, CLAIM, run, spelled);
+        spelled = _top(UnitKind.InputLeaf, 0, 0);
+        spelled.length = 1;
+        vm.expectRevert(IClaimBoard.UnitInvalid.selector);
+        this.demandAny(challenger, CLAIM, run, spelled);
+        // A leaf in a node's dress, and the other way round.
+        spelled = _node(2, 1, 0);
+        spelled.kind = UnitKind.TensorLeaf;
+        vm.expectRevert(IClaimBoard.UnitInvalid.selector);
+        this.demandAny(challenger, CLAIM, run, spelled);
+        spelled = _node(2, 0, 0);
+        spelled.kind = UnitKind.NodeChildren;
+        vm.expectRevert(IClaimBoard.UnitInvalid.selector);
+        this.demandAny(challenger, CLAIM, run, spelled);
+    }
+
+    function test_eachDemandFunctionTakesItsOwnKinds() public {
+        FlatTensor[] memory run = _right();
+        _open(CLAIM, run);
+        _demand(challenger, CLAIM, _rootsUnit());
+        _postRoots(CLAIM, run);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.WrongDemand.selector, UnitKind.NodeChildren));
+        board.demand(address(source), CLAIM, _list(_node(2, 2, 0)));
+        NodeProof memory proof = _nodeProof(run, _node(2, 2, 0));
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.WrongDemand.selector, UnitKind.TensorRoots));
+        board.demandNode(address(source), CLAIM, _rootsUnit(), proof);
+    }
+
+    function test_nodesNeedPostedRoots() public {
+        FlatTensor[] memory run = _right();
+        _open(CLAIM, run);
+        vm.expectRevert(IClaimBoard.RootsNotPosted.selector);
+        this.demandAny(challenger, CLAIM, run, _node(2, 2, 0));
+    }
+
+    // Answers.
+
+    function test_answersOfEveryKind() public {
+        FlatTensor[] memory run = _run(2, 3);
+        _open(CLAIM, run);
+        Unit[7] memory units = [
+            _top(UnitKind.InputLeaf, 0, 78),
+            _top(UnitKind.InstructionRecord, 4, 0),
+            _top(UnitKind.ParameterLeaf, 1, 1),
+            _top(UnitKind.ParameterLeaf, 2, 0),
+            _node(2, 2, 0),
+            _node(2, 1, 2),
+            _node(2, 0, 3)
+        ];
+        _demand(challenger, CLAIM, _rootsUnit());
+        _postRoots(CLAIM, run);
+        for (uint256 i = 0; i < units.length; ++i) {
+            this.demandAny(challenger, CLAIM, run, units[i]);
+            bytes memory data = _data(run, units[i]);
+            _refusesEverythingElse(units[i], data);
+            _answer(friend, CLAIM, units[i], data);
+            assertEq(uint256(board.demandOf(address(source), CLAIM, units[i]).status), uint256(DemandStatus.Answered));
+        }
+        assertEq(board.disputeOf(address(source), CLAIM).unanswered, 0);
+        assertGt(board.creditOf(prover), 0);
+        assertEq(board.creditOf(friend), 0);
+    }
+
+    /// CanonicalEncoding: one byte more, one less, any byte changed: no answer.
+    function _refusesEverythingElse(Unit memory unit, bytes memory data) private {
+        vm.expectRevert();
+        this.answerAny(unit, bytes.concat(data, hex"00"));
+        bytes memory shorter = bytes.concat(data);
+        assembly {
+            mstore(shorter, sub(mload(shorter), 1))
+        }
+        vm.expectRevert();
+        this.answerAny(unit, shorter);
+        vm.expectRevert();
+        this.answerAny(unit, "");
+        for (uint256 i = 0; i < data.length; i += 61) {
+            bytes memory changed = bytes.concat(data);
+            changed[i] ^= 0x01;
+            vm.expectRevert();
+            this.answerAny(unit, changed);
+        }
+    }
+
+    function test_answerAtTheDeadlineAndNotAfter() public {
+        FlatTensor[] memory run = _right();
+        _open(CLAIM, run);
+        Unit memory unit = _top(UnitKind.InputLeaf, 0, 0);
+        _demand(challenger, CLAIM, unit);
+        uint256 deadline = nowTime() + RESPONSE;
+        vm.warp(deadline + 1);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.AnswerLate.selector, deadline));
+        this.answerAny(unit, _data(run, unit));
+        vm.warp(deadline);
+        this.answerAny(unit, _data(run, unit));
+    }
+
+    function test_secondAnswerChangesNothing() public {
+        FlatTensor[] memory run = _right();
+        _open(CLAIM, run);
+        Unit memory unit = _top(UnitKind.InputLeaf, 0, 0);
+        vm.expectPartialRevert(IClaimBoard.NotDemanded.selector);
+        this.answerAny(unit, _data(run, unit));
+        _demand(challenger, CLAIM, unit);
+        this.answerAny(unit, _data(run, unit));
+        uint256 credit = board.creditOf(prover);
+        this.answerAny(unit, _data(run, unit));
+        this.answerAny(unit, "anything");
+        assertEq(board.creditOf(prover), credit);
+    }
+
+    function test_OneTrace() public {
+        FlatTensor[] memory run = _run(2, 3);
+        bytes32[] memory roots = _roots(run);
+        _open(CLAIM, run);
+        // Nobody demanded: there is no dispute, and so no key for it.
+        vm.prank(proverKey);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.NotProverKey.selector, proverKey));
+        board.answerRoots(address(source), CLAIM, roots);
+        _demand(challenger, CLAIM, _rootsUnit());
+        vm.prank(challenger);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.NotProverKey.selector, challenger));
+        board.answerRoots(address(source), CLAIM, roots);
+        vm.startPrank(proverKey);
+        bytes32[] memory wrong = _roots(run);
+        wrong[0] ^= bytes32(uint256(1));
+        vm.expectRevert(IClaimBoard.InputRootMismatch.selector);
+        board.answerRoots(address(source), CLAIM, wrong);
+        wrong = _roots(run);
+        wrong[4] ^= bytes32(uint256(1));
+        vm.expectRevert(IClaimBoard.OutputRootMismatch.selector);
+        board.answerRoots(address(source), CLAIM, wrong);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.RootCountInvalid.selector, 4, 5));
+        board.answerRoots(address(source), CLAIM, new bytes32[](4));
+        board.answerRoots(address(source), CLAIM, roots);
+        bytes32 traceRoot = board.disputeOf(address(source), CLAIM).traceRoot;
+        wrong = _roots(run);
+        wrong[2] ^= bytes32(uint256(1));
+        board.answerRoots(address(source), CLAIM, wrong);
+        vm.stopPrank();
+        assertEq(board.disputeOf(address(source), CLAIM).traceRoot, traceRoot);
+    }
+
+    function test_retiredKeyPostsNoTrace() public {
+        FlatTensor[] memory run = _right();
+        bytes32[] memory roots = _roots(run);
+        _open(CLAIM, run);
+        _demand(challenger, CLAIM, _rootsUnit());
+        vm.prank(prover);
+        vault.retireKey(proverKey);
+        vm.prank(proverKey);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.NotProverKey.selector, proverKey));
+        board.answerRoots(address(source), CLAIM, roots);
+        vm.prank(prover);
+        board.answerRoots(address(source), CLAIM, roots);
+        assertNotEq(board.disputeOf(address(source), CLAIM).traceRoot, bytes32(0));
+    }
+
+    // Verdicts.
+
+    function test_expireAfterTheDeadlineAndNotBefore() public {
+        _open(CLAIM, _right());
+        Unit memory unit = _rootsUnit();
+        vm.expectPartialRevert(IClaimBoard.NotDemanded.selector);
+        board.expire(address(source), CLAIM, unit);
+        _demand(challenger, CLAIM, unit);
+        skip(RESPONSE);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.NotExpired.selector, nowTime()));
+        board.expire(address(source), CLAIM, unit);
+        skip(1);
+        vm.prank(friend);
+        board.expire(address(source), CLAIM, unit);
+        assertEq(source.faults(CLAIM), 1);
+        // Whoever paid for the demand earns, not whoever says that it expired.
+        assertEq(source.paidTo(CLAIM, friend), 0);
+        assertEq(source.paidTo(CLAIM, challenger), source.paid(CLAIM));
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.ClaimFaulted.selector, address(source), CLAIM));
+        board.expire(address(source), CLAIM, unit);
+    }
+
+    function test_rightElementIsNoFault() public {
+        FlatTensor[] memory run = _run(3, 40);
+        _disputed(CLAIM, run);
+        Fault memory fault = _fault(run, 3, 40 * 512 + 1);
+        _commit(challenger, CLAIM, fault);
+        vm.roll(vm.getBlockNumber() + 1);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.NoFault.selector, int256(7)));
+        this.proveAny(challenger, fault);
+        fault = _fault(run, 4, 40 * 512);
+        _commit(challenger, CLAIM, fault);
+        vm.roll(vm.getBlockNumber() + 1);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.NoFault.selector, int256(0xf8)));
+        this.proveAny(challenger, fault);
+    }
+
+    function test_commitmentsOfThisBlockOrTooLateDoNotCount() public {
+        FlatTensor[] memory run = _run(3, 40);
+        _disputed(CLAIM, run);
+        Fault memory fault = _fault(run, 3, 40 * 512);
+        _commit(challenger, CLAIM, fault);
+        vm.expectRevert(IClaimBoard.CommitmentTooLate.selector);
+        this.proveAny(challenger, fault);
+        uint256 finalAt = board.disputeOf(address(source), CLAIM).finalAt;
+        assertEq(finalAt, nowTime() + WINDOW + 5 * ROUND + 2 * REACTION);
+        vm.warp(finalAt - REACTION + 1);
+        _commit(friend, CLAIM, fault);
+        vm.roll(vm.getBlockNumber() + 1);
+        vm.expectRevert(IClaimBoard.CommitmentTooLate.selector);
+        this.proveAny(friend, fault);
+        vm.warp(finalAt + 1);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.ClaimFinal.selector, address(source), CLAIM));
+        this.proveAny(challenger, fault);
+        vm.warp(finalAt);
+        this.proveAny(challenger, fault);
+        assertEq(source.faults(CLAIM), 1);
+    }
+
+    function test_lastCommitmentInTime() public {
+        FlatTensor[] memory run = _run(3, 40);
+        _disputed(CLAIM, run);
+        Fault memory fault = _fault(run, 3, 40 * 512);
+        vm.warp(board.disputeOf(address(source), CLAIM).finalAt - REACTION);
+        _commit(challenger, CLAIM, fault);
+        vm.roll(vm.getBlockNumber() + 1);
+        this.proveAny(challenger, fault);
+        assertEq(source.faults(CLAIM), 1);
+    }
+
+    // Finality.
+
+    function test_BoundedTime() public {
+        bytes32 other = keccak256("other");
+        assertFalse(board.isFinal(address(source), CLAIM));
+        FlatTensor[] memory run = _right();
+        _open(CLAIM, run);
+        _open(other, run);
+        uint256 start = nowTime();
+        vm.warp(start + WINDOW);
+        assertFalse(board.isFinal(address(source), other));
+        _demand(friend, CLAIM, _rootsUnit());
+        vm.warp(start + WINDOW + 1);
+        assertTrue(board.isFinal(address(source), other));
+        assertTrue(board.isFinalSince(address(source), other, uint64(start)));
+        _postRoots(CLAIM, run);
+        uint256 finalAt = start + WINDOW + 5 * ROUND + 2 * REACTION;
+        assertEq(board.disputeOf(address(source), CLAIM).finalAt, finalAt);
+        // Demands to the last level, each at its last second, move nothing.
+        for (uint256 height = 3; height > 0; --height) {
+            vm.warp(start + WINDOW + (5 - height) * ROUND);
+            Unit memory unit = _node(4, height - 1, 0);
+            _demandNode(friend, CLAIM, run, unit);
+            skip(RESPONSE);
+            _answer(proverKey, CLAIM, unit, _data(run, unit));
+        }
+        assertEq(board.disputeOf(address(source), CLAIM).finalAt, finalAt);
+        vm.warp(finalAt);
+        assertFalse(board.isFinal(address(source), CLAIM));
+        vm.warp(finalAt + 1);
+        assertTrue(board.isFinal(address(source), CLAIM));
+        source.end(CLAIM);
+        assertFalse(board.isFinal(address(source), CLAIM));
+    }
+
+    function test_nothingIsFinalWhileADemandWaits() public {
+        _open(CLAIM, _right());
+        _demand(challenger, CLAIM, _rootsUnit());
+        skip(365 days);
+        assertFalse(board.isFinal(address(source), CLAIM));
+        board.expire(address(source), CLAIM, _rootsUnit());
+        assertFalse(board.isFinal(address(source), CLAIM));
+        assertFalse(board.isFinalSince(address(source), CLAIM, 0));
+    }
+
+    function test_claimsThatAreNotOpenTakeNoMoves() public {
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.ClaimNotOpen.selector, address(source), CLAIM));
+        this.demandAny(challenger, CLAIM, _right(), _rootsUnit());
+        FlatTensor[] memory run = _run(3, 40);
+        _disputed(CLAIM, run);
+        source.end(CLAIM);
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.ClaimNotOpen.selector, address(source), CLAIM));
+        this.demandAny(challenger, CLAIM, run, _node(3, 2, 0));
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.ClaimNotOpen.selector, address(source), CLAIM));
+        this.proveAny(challenger, _fault(run, 3, 40 * 512));
+        vm.expectRevert(abi.encodeWithSelector(IClaimBoard.ClaimNotOpen.selector, address(source), CLAIM));
+        board.expire(address(source), CLAIM, _rootsUnit());
+    }
+
+    // External faces of internal moves, for expectRevert.
+
+    function demandAny(address by, bytes32 claimId, FlatTensor[] memory run, Unit memory unit) external {
+        if (unit.kind < UnitKind.NodeChildren) _demandPaid(by, claimId, unit);
+        else _demandNodePaid(by, claimId, run, unit);
+    }
+
+    function answerAny(Unit memory unit, bytes memory data) external {
+        _answer(friend, CLAIM, unit, data);
+    }
+
+    function proveAny(address by, Fault memory fault) external {
+        _prove(by, CLAIM, fault);
+    }
+
+    function _demandPaid(address by, bytes32 claimId, Unit memory unit) private {
+        vm.prank(by);
+        board.demand{value: 1 ether}(address(source), claimId, _list(unit));
+    }
+
+    function _demandNodePaid(address by, bytes32 claimId, FlatTensor[] memory run, Unit memory unit) private {
+        bool exists = unit.height <= 2 && unit.index < 79 && (unit.height != 1 || unit.index < 3);
+        NodeProof memory proof;
+        if (exists && unit.elementType == elementType) proof = _nodeProof(run, unit);
+        else proof = _nodeProof(run, _node(unit.position, 2, 0));
+        vm.prank(by);
+        board.demandNode{value: 1 ether}(address(source), claimId, unit, proof);
     }
 }
