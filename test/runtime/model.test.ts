@@ -6,6 +6,7 @@ import { buildCarrier } from '../../core/carrier/carrier.ts';
 import { execute } from '../../core/execute.ts';
 import { decodeProgram, encodeProgram } from '../../core/program/codec.ts';
 import type { Program } from '../../core/program/types.ts';
+import { toBytes } from '../../core/tensor.ts';
 import { checkCarrier, readModelDirectory, writeModelDirectory } from '../../runtime/model-directory.ts';
 import { requireSelftest, selftest, selftestVectors } from '../../runtime/selftest.ts';
 import { openModel } from '../../runtime/session.ts';
@@ -59,7 +60,7 @@ describe('session', () => {
   test('inputs may be views into larger memory, Node Buffers too', async () => {
     const session = await openModel(program);
     const expected = [execute(program, [input]).at(-1)];
-    const padded = Buffer.concat([Buffer.alloc(5, 200), input, Buffer.alloc(7, 100)]);
+    const padded = Buffer.concat([Buffer.alloc(5, 200), toBytes(input), Buffer.alloc(7, 100)]);
     expect(await session.run([new Uint8Array(padded.buffer, padded.byteOffset + 5, 64)])).toEqual(expected);
     expect(await session.run([padded.subarray(5, 69)])).toEqual(expected);
     await session.close();
