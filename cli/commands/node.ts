@@ -62,11 +62,14 @@ async function run(options: Options): Promise<void> {
   const client = await connect(config.rpc);
   const account = accountOf('node', client.chain.id);
   const deployment = await loadDeployment(client, config.deployment);
-  const [{ startNode }, { createProving }, { createLog }] = await Promise.all([
+  const [{ requireSelftest }, { startNode }, { createProving }, { createLog }] = await Promise.all([
+    import('../../runtime/selftest.ts'),
     import('../../prover/node.ts'),
     import('../../prover/proving.ts'),
     import('../../runtime/log.ts'),
   ]);
+  // An answer that this machine computes wrongly would cost its stake.
+  await requireSelftest();
   const proving = createProving(config.proofProcesses);
   beforeExit(() => proving.close());
   const node = await startNode({
