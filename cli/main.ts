@@ -11,7 +11,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json');
   installSignalHandlers();
   try {
-    await build().parseAsync([...argv], { from: 'user' });
+    await (await build(argv)).parseAsync([...argv], { from: 'user' });
   } catch (error) {
     report(error, json);
   } finally {
@@ -22,12 +22,14 @@ async function main(argv: readonly string[]): Promise<void> {
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }
 
-function build(): Command {
+async function build(argv: readonly string[]): Promise<Command> {
   const assay = new Command('assay')
     .description('Attests what a machine-learning model answered: by a SNARK, or by stake that a wrong answer loses on chain.')
     .version('0.1.0');
-  for (const define of commands) {
-    const command = define();
+  const wanted = argv.find((word) => !word.startsWith('-')) ?? '';
+  const loads = Object.hasOwn(commands, wanted) ? [commands[wanted]!] : Object.values(commands);
+  for (const load of loads) {
+    const command = await load();
     command.option('--json', 'print one JSON object a line');
     assay.addCommand(command);
   }
