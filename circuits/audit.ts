@@ -5,12 +5,12 @@ import { AssayError } from '../core/errors.ts';
 import { ZERO_HASH } from '../core/program/identity.ts';
 import { verificationKeyHash } from '../core/zk-encoding.ts';
 import { readModelDirectory } from '../runtime/model-directory.ts';
-import { type ChildOptions, runChild } from './child-process.ts';
+import { askLingering, type ChildOptions, runChild } from './child-process.ts';
 import { type CompiledCircuit, compileCircuit } from './compile.ts';
 import { keyWeakness } from './key-weakness.ts';
 import { writeR1cs } from './r1cs-file.ts';
 import { coefficientSection } from './setup/coefficients.ts';
-import { hashFile, readSetupRecord, readVerificationKey, SETUP_FILES, type SetupRecord, sha256 } from './setup/files.ts';
+import { ceremonyText, hashFile, readSetupRecord, readVerificationKey, SETUP_FILES, type SetupRecord, sha256 } from './setup/files.ts';
 import { readCeremony, readSection, readSections } from './setup/key-file.ts';
 import { publishedPower } from './setup/powers-of-tau.ts';
 import { transcriptHash } from './setup.ts';
@@ -118,7 +118,7 @@ function sameCoefficients(found: Buffer, circuit: CompiledCircuit): boolean {
 async function checkVerificationKey({ directory, record, zkey }: Subject, options: AuditOptions): Promise<AuditCheck[]> {
   const key = await readVerificationKey(directory);
   const request: SnarkjsRequest = { call: 'exportVerificationKey', zkey };
-  const exported = await runChild<{ IC: string[][] }>('./snarkjs-child.ts', request, options);
+  const exported = await askLingering<unknown>('./snarkjs-child.ts', request, options);
   const same = verificationKeyHash(exported as never) === verificationKeyHash(key);
   const weakness = await keyWeakness(key);
   return [
@@ -139,7 +139,7 @@ async function checkCeremony(subject: Subject, options: AuditOptions): Promise<{
     return { checks: [check('provenance', honest, 'development: whoever made this key can forge proofs')], pointsVerified: false };
   }
   const found = await readCeremony(zkey, await readSections(zkey));
-  const same = found.circuit === ceremony.circuit && JSON.stringify(found.contributions) === JSON.stringify(ceremony.contributions);
+  const same = ceremonyText({ ...ceremony, ...found }) === ceremonyText(ceremony);
   const proper = ceremony.contributions.length >= 3 && ceremony.contributions.at(-1)?.kind === 'beacon';
   const checks = [
     check('transcript', same && proper, `${ceremony.contributions.map(({ kind, name }) => `${kind} "${name}"`).join(', ')}`),

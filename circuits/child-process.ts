@@ -94,3 +94,29 @@ export async function runChild<Result>(script: string, request: object, options:
     child.kill('SIGKILL');
   }
 }
+
+const lingering = new Map<string, { child: ChildProcess; queue: Promise<unknown> }>();
+
+/**
+ * One request to a child that stays for the next ones: for short calls, whose cost is the start of a process. It does not keep its parent
+ * alive and ends with it; after a failure of the process itself the next call starts another.
+ */
+export function askLingering<Result>(script: string, request: object, options: ChildOptions = {}): Promise<Result> {
+  const known = lingering.get(script);
+  const alive = known !== undefined && known.child.connected && !known.child.killed ? known : undefined;
+  const entry = alive ?? { child: startChild(script, options.memoryMegabytes), queue: Promise.resolve() as Promise<unknown> };
+  lingering.set(script, entry);
+  const { child } = entry;
+  const answer = entry.queue.then(async () => {
+    child.ref();
+    child.channel?.ref();
+    try {
+      return await ask<Result>(child, request, options);
+    } finally {
+      child.unref();
+      child.channel?.unref();
+    }
+  });
+  entry.queue = answer.catch(() => undefined);
+  return answer;
+}

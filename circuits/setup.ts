@@ -6,11 +6,20 @@ import { keccak256, toHash } from '../core/keccak.ts';
 import { ZERO_HASH } from '../core/program/identity.ts';
 import { verificationKeyHash } from '../core/zk-encoding.ts';
 import { readModelDirectory } from '../runtime/model-directory.ts';
-import { type ChildOptions, runChild } from './child-process.ts';
+import { askLingering, type ChildOptions, runChild } from './child-process.ts';
 import { type CompiledCircuit, compileCircuit } from './compile.ts';
 import { writeR1cs } from './r1cs-file.ts';
 import { writeDevelopmentKey } from './setup/development-key.ts';
-import { type Ceremony, hashFile, parseVerificationKey, readSetupRecord, SETUP_FILES, type SetupRecord, sha256 } from './setup/files.ts';
+import {
+  type Ceremony,
+  ceremonyText,
+  hashFile,
+  parseVerificationKey,
+  readSetupRecord,
+  SETUP_FILES,
+  type SetupRecord,
+  sha256,
+} from './setup/files.ts';
 import { readCeremony, readSections } from './setup/key-file.ts';
 import { publishedPower } from './setup/powers-of-tau.ts';
 import type { SnarkjsRequest } from './snarkjs-child.ts';
@@ -51,7 +60,7 @@ async function withWork<T>(directory: string, act: (work: string) => Promise<T>)
 /** keccak of the canonical JSON of everything that happened: ceremony, circuit and key. */
 export function transcriptHash(record: Pick<SetupRecord, 'ceremony' | 'r1cs' | 'zkey' | 'keyHash'>): string {
   const { ceremony, r1cs, zkey, keyHash } = record;
-  const text = JSON.stringify({ version: 1, r1cs, zkey, keyHash, ceremony });
+  const text = `{"version":1,"r1cs":"${r1cs}","zkey":"${zkey}","keyHash":"${keyHash}","ceremony":${ceremonyText(ceremony)}}`;
   return toHash(keccak256(new TextEncoder().encode(text)));
 }
 
@@ -94,7 +103,7 @@ async function publish(
 }
 
 async function exportVerificationKey(work: string, options: ChildOptions): Promise<void> {
-  const key = await snarkjs<unknown>({ call: 'exportVerificationKey', zkey: path.join(work, SETUP_FILES.zkey) }, options);
+  const key = await askLingering<unknown>(SNARKJS, { call: 'exportVerificationKey', zkey: path.join(work, SETUP_FILES.zkey) }, options);
   await writeFile(path.join(work, SETUP_FILES.verificationKey), `${JSON.stringify(key, null, 1)}\n`);
 }
 

@@ -1,6 +1,6 @@
 import { AssayError } from '../core/errors.ts';
 import { encodeProof, encodeVerificationKey, SCALAR_FIELD } from '../core/zk-encoding.ts';
-import { type ChildOptions, runChild } from './child-process.ts';
+import { askLingering, type ChildOptions } from './child-process.ts';
 import type { Proof, VerificationKey } from './setup/files.ts';
 import type { SnarkjsRequest } from './snarkjs-child.ts';
 
@@ -32,15 +32,15 @@ function malformation({ key, proof, publicSignals }: ProofToVerify): string | un
 }
 
 /**
- * Verifies a proof against a key with snarkjs, in a process of its own; fails closed on anything malformed. What the signals mean (whose
- * request, which bytes) is for the caller to rebuild, as the contract does. Cost: about a second, mostly the start of the process.
+ * Verifies a proof against a key with snarkjs, in a process beside this one; fails closed on anything malformed. What the signals mean (whose
+ * request, which bytes) is for the caller to rebuild, as the contract does. Cost: some 20 ms, the first time the start of the process.
  */
 export async function verifyProof(given: ProofToVerify, options: ChildOptions = {}): Promise<Verdict> {
   const reason = malformation(given);
   if (reason !== undefined) return { valid: false, reason };
   const request: SnarkjsRequest = { call: 'verify', key: given.key, signals: given.publicSignals, proof: given.proof };
   try {
-    const valid = await runChild<boolean>('./snarkjs-child.ts', request, options);
+    const valid = await askLingering<boolean>('./snarkjs-child.ts', request, options);
     return valid ? { valid } : { valid, reason: 'the pairing equation does not hold, or a point is off the curve' };
   } catch (error) {
     // The curve library throws on some points off the curve.

@@ -58,6 +58,11 @@ export type Ceremony = z.infer<typeof ceremonySchema>;
 /** setup.json: how a key was made, and which files it belongs to. */
 export type SetupRecord = z.infer<typeof recordSchema>;
 
+/** One spelling of a ceremony, members in the order of the schema: what its transcript hashes. */
+export function ceremonyText(ceremony: unknown): string {
+  return JSON.stringify(ceremonySchema.parse(ceremony));
+}
+
 /** Hash of a file of any size, streamed. */
 export async function hashFile(file: string, algorithm: 'sha256' | 'blake2b512'): Promise<string> {
   const hasher = createHash(algorithm);
