@@ -29,6 +29,12 @@ export class Stake {
     return this.client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'lockedOf', args: [this.owner, requests] });
   }
 
+  /** Wei of this stake that verdicts took since a block. */
+  async slashed(fromBlock: bigint): Promise<bigint> {
+    const events = await this.client.getContractEvents({ ...this.vault(), eventName: 'Slashed', args: { owner: this.owner }, fromBlock });
+    return events.reduce((sum, { args }) => sum + (args.amount ?? 0n), 0n);
+  }
+
   async deposit(amount: bigint): Promise<void> {
     await this.sender.send({ ...this.vault(), functionName: 'deposit', args: [this.owner], value: amount });
   }

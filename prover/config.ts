@@ -19,6 +19,7 @@ export const nodeConfigSchema = z.strictObject({
   host: z.string().default('127.0.0.1'),
   port: z.int().min(0).max(65535).default(8645),
   minimumFee: wei.default(0n).describe('requests below are ignored, wei'),
+  mostFee: wei.optional().describe('requests above are left to others, wei'),
   mostCoverage: wei.optional().describe('optimistic requests above are ignored, wei'),
   maxFeePerGas: wei.optional().describe('never pays more for a unit of gas, wei'),
   confirmations: z.int().min(0).max(256).default(0),

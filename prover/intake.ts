@@ -12,6 +12,7 @@ export interface RequestTermsSeen {
 /** What the operator accepts, and what there is to accept with. */
 export interface IntakePolicy {
   readonly minimumFee: bigint;
+  readonly mostFee: bigint | undefined;
   readonly mostCoverage: bigint | undefined;
   readonly freeStake: bigint;
   /** Chain time, unix seconds. */
@@ -29,6 +30,7 @@ export function reasonToPass(terms: RequestTermsSeen, model: ServedModel | undef
   if (terms.tier === 0 && model.inputForm === 0) return 'the model has no zk tier here';
   if (terms.tier === 0 && policy.faulty) return 'a faulty node proves nothing';
   if (terms.fee < policy.minimumFee) return 'the fee is below the minimum';
+  if (policy.mostFee !== undefined && terms.fee > policy.mostFee) return 'the fee is above the limit';
   const time = terms.tier === 0 ? LEAST_TIME.proved : LEAST_TIME.optimistic;
   if (terms.deadline < policy.now + time) return 'the deadline is too close';
   if (terms.tier === 1 && policy.mostCoverage !== undefined && terms.coverage > policy.mostCoverage)

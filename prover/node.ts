@@ -110,7 +110,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       inputs,
       defender,
       finalizer,
-      policy: { minimumFee: config.minimumFee, mostCoverage: config.mostCoverage, faulty: config.fault !== undefined },
+      policy: {
+        minimumFee: config.minimumFee,
+        mostFee: config.mostFee,
+        mostCoverage: config.mostCoverage,
+        faulty: config.fault !== undefined,
+      },
       log,
     });
     const service = createService({

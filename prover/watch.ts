@@ -9,7 +9,7 @@ import type { Defender } from './defend.ts';
 import { type ClaimDocument, COLLECTION, orderedId, type RequestDocument } from './documents.ts';
 import type { Finalizer } from './finalize.ts';
 import type { InputStore } from './inputs.ts';
-import { jobKind, reasonToPass } from './intake.ts';
+import { type IntakePolicy, jobKind, reasonToPass } from './intake.ts';
 import type { Queue } from './queue/port.ts';
 import type { Store } from './store/port.ts';
 
@@ -22,7 +22,7 @@ export interface WatcherParts {
   readonly inputs: InputStore;
   readonly defender: Defender;
   readonly finalizer: Finalizer;
-  readonly policy: { readonly minimumFee: bigint; readonly mostCoverage: bigint | undefined; readonly faulty: boolean };
+  readonly policy: Omit<IntakePolicy, 'freeStake' | 'now'>;
   readonly log: Log;
 }
 
