@@ -13,6 +13,7 @@ import { dequantizeTensor, quantizeTensor } from '../values.ts';
 import { calibrationSet, feedsOf, neighbour, randomSource } from './calibration.ts';
 import { classify, type Mode, rangesOf } from './classes.ts';
 import { Emitter, type IntegerTensor } from './emitter.ts';
+import { compensatedFan } from './linear.ts';
 import { quantizeNode } from './nodes.ts';
 import { emitRescale, integerTensor, type Quantizer } from './quantizer.ts';
 import { bestOf, type CompileReport, layerReports, lossesOf, OutputScore, type ScoreReport } from './report.ts';
@@ -130,7 +131,7 @@ function attempt(
     classes,
     classOf,
     emitter: new Emitter(runs.length),
-    options: { mode, weightLimit, headroom },
+    options: { mode, weightLimit, headroom, compensatedFan: compensatedFan(net) },
     tensors: [],
     converted: new Map(),
   };

@@ -1,4 +1,4 @@
-import type { LinearNode } from '../onnx/lower/net.ts';
+import type { LinearNode, Net } from '../onnx/lower/net.ts';
 import { patchRows, pixelCount } from '../onnx/lower/patches.ts';
 import { ACCUMULATOR_LIMIT, magnitude } from '../ops/operation.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
@@ -8,7 +8,23 @@ import { classOf, covering, inType, integerBounds, type Quantizer, quantizationO
 /** Rows that a layer is fitted on. */
 const MAX_ROWS = 4096;
 const GRAM_BUDGET = 1.2e9;
-const MAX_FAN_FOR_GPTQ = 1024;
+const MAX_FAN = 1024;
+/** Multiply-adds that error compensation may take over all layers. */
+const COMPENSATION_BUDGET = 4e9;
+
+/** The largest fan-in for which error compensation of all layers up to it stays in the budget. */
+export function compensatedFan(net: Net): number {
+  const fans = net.nodes.flatMap((node) =>
+    node.kind === 'linear' && fanOf(node) <= MAX_FAN ? [{ fan: fanOf(node), groups: node.groups }] : [],
+  );
+  fans.sort((a, b) => a.fan - b.fan);
+  let total = 0;
+  for (const { fan, groups } of fans) {
+    total += groups * fan ** 3;
+    if (total > COMPENSATION_BUDGET) return fan - 1;
+  }
+  return MAX_FAN;
+}
 
 /** Inputs of one group as rows: integers less their zero point, and the float network's values at the same places. */
 interface Samples {
@@ -218,7 +234,7 @@ export function quantizeLinear(q: Quantizer, id: number, node: LinearNode): Inte
   const fan = fanOf(node);
   const channels = channelsOf(node);
   const format = formatOf(q, source.quantization);
-  const gptq = fan <= MAX_FAN_FOR_GPTQ && fan > 1;
+  const gptq = fan <= q.options.compensatedFan && fan > 1;
   const most = Math.max(64, Math.min(MAX_ROWS, Math.floor(GRAM_BUDGET / (fan * fan * node.groups))));
   const groups = Array.from({ length: node.groups }, (_, group) => collectSamples(q, node, source, group, most));
   const power = groups.reduce((sum, samples) => sum + samples.meanSquare.reduce((a, b) => a + b, 0), 0) / node.groups;

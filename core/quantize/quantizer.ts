@@ -12,6 +12,8 @@ export interface QuantizerOptions {
   readonly mode: Mode;
   /** Largest |w| of a one-byte weight that meets u8 values: 64 (exact on every CPU kernel) or 127. */
   readonly weightLimit: 64 | 127;
+  /** Layers of more inputs than this are rounded plainly: error compensation costs their cube. */
+  readonly compensatedFan: number;
   /** Factor by which ranges exceed what calibration saw. */
   readonly headroom: number;
 }

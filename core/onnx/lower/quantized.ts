@@ -30,7 +30,7 @@ function scaled(context: Lowering, node: GraphNode, view: View, position: number
 /** A quantized operand as real values: constants are dequantized, varying ones already are real. */
 function real(context: Lowering, node: GraphNode, position: number, axis: number): Value {
   const value = context.input(node, position);
-  if (!isConstant(value)) return value;
+  if (!isConstant(value)) return context.rawIntegers.has(node.inputs[position]!) ? scaled(context, node, value.view, position) : value;
   return {
     constant: dequantize(node, value.constant, context.constant(node, position + 1), context.optionalConstant(node, position + 2), axis),
   };
