@@ -3,7 +3,7 @@ import { eachTap, type WindowAttributes } from '../ops/window.ts';
 import type { GraphBuilder, Value } from './graph.ts';
 
 /** Most indices that one window table may hold: what a carrier would need more memory for is refused. */
-const INDEX_LIMIT = 1 << 26;
+const INDEX_LIMIT = 1 << 24;
 
 /**
  * Rows of the source under each window: [pixels, taps, channels], from a source seen as [batch·height·width, channels].
