@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { parseEther } from 'viem';
 import type { DeployedAssay, DeploymentConstants } from '../contracts/client/deploy.ts';
@@ -138,4 +139,16 @@ async function writeConfig(net: LocalNet, name: string, settings: Readonly<Recor
   const common = { rpc: net.rpc, deployment: deploymentFileIn(net.directory), data: path.join(net.directory, name) };
   await writeFile(file, `${JSON.stringify({ ...common, ...settings }, null, 2)}\n`);
   return file;
+}
+
+/** A port that was free a moment ago: for an address that others must know before its server starts. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
 }

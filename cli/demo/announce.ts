@@ -35,7 +35,8 @@ const PROSE: Readonly<Record<string, (facts: Facts) => string>> = {
     `request ${f.requestId}: proof verified on chain (${f.gas} gas), answer ${f.answer}, label ${f.label}${f.delivered ? ', delivered to the consumer' : ''}`,
   'optimistic-final': (f) =>
     `request ${f.requestId}: final after its window, answer ${f.answer}, label ${f.label}${f.delivered ? ', delivered to the consumer' : ''}`,
-  lied: (f) => `request ${f.requestId}: the dishonest prover answered ${f.answer}, where its model says ${f.right}`,
+  lied: (f) =>
+    `request ${f.requestId}: the dishonest prover claimed scores that its model does not compute (they read ${f.answer}; right is ${f.right})`,
   'fraud-slashed': (f) =>
     `request ${f.requestId}: element ${f.element} of instruction ${f.position} is wrong, shown on chain (${f.gas} gas); ${ether(f.slashed)} slashed, ${ether(f.burned)} of it burned, requester refunded, challenger paid ${ether(f.reward)}`,
   harassed: (f) => `request ${f.requestId}: ${f.demands} demands of ${f.kinds} kinds on an honest claim`,

@@ -42,7 +42,7 @@ async function askAbout(
   tier: Tier,
   image: number,
   fee: bigint,
-  node: string,
+  node?: string,
 ): Promise<Question> {
   const { net, images } = stage;
   const { client, deployment } = net;
@@ -58,7 +58,7 @@ async function askAbout(
       ? { functionName: 'read', args: [...common, bytesToHex(input.bytes)] }
       : { functionName: 'readByRoot', args: [...common, input.name, ''] }),
   });
-  if (!input.inCalldata) await uploadInput(node, modelId, input.bytes);
+  if (!input.inCalldata && node !== undefined) await uploadInput(node, modelId, input.bytes);
   const right = joinTensors(outputsOf(model.program, execute(model.program, inputs)));
   return { id: requestIdIn(receipt), label: images.label(image), right, inputs };
 }
@@ -125,8 +125,8 @@ export async function playProof(stage: Stage, image: number, announce: Announce)
 
 /** Asks at the optimistic tier: final when the window has passed in silence. */
 export async function playOptimistic(stage: Stage, image: number, announce: Announce): Promise<Outcome> {
-  const { optimistic, honest, consumer, net } = stage;
-  const question = await askAbout(stage, consumer, optimistic, 'optimistic', image, BANDS.honestFee, honest.node.url);
+  const { optimistic, consumer, net } = stage;
+  const question = await askAbout(stage, consumer, optimistic, 'optimistic', image, BANDS.honestFee);
   announce('requested', { requestId: question.id, tier: 'optimistic', purpose: 'an answer backed by stake' });
   const status = await waitForEnd(net.client, net.deployment, question.id, PATIENCE);
   const output = await outputOf(net.client, net.deployment, question.id);
@@ -141,18 +141,19 @@ export async function playOptimistic(stage: Stage, image: number, announce: Anno
 /** Asks for more than the honest prover wants; the dishonest one answers, is found out by re-execution, and loses its lock. */
 export async function playFraud(stage: Stage, image: number, seed: number, announce: Announce): Promise<Outcome> {
   const { optimistic, dishonest, consumer, net } = stage;
-  const node = await startDishonestNode(stage, seed);
+  const node = startDishonestNode(stage, seed);
   try {
-    const before = (await dishonest.stake.free()) + (await dishonest.stake.locked());
-    const question = await askAbout(stage, consumer, optimistic, 'optimistic', image, BANDS.dishonestFee, node.url);
+    const before = (await dishonest.free()) + (await dishonest.locked());
+    const question = await askAbout(stage, consumer, optimistic, 'optimistic', image, BANDS.dishonestFee);
     announce('requested', { requestId: question.id, tier: 'optimistic', purpose: 'a large fee, which a dishonest prover takes' });
+    await node;
     const status = await waitForEnd(net.client, net.deployment, question.id, PATIENCE);
     const output = await outputOf(net.client, net.deployment, question.id);
     if (output !== undefined) {
       announce('lied', { requestId: question.id, seed, answer: digitOf(optimistic, output), right: digitOf(optimistic, question.right) });
     }
     const facts = await verdictOf(stage, consumer, question.id);
-    const after = (await dishonest.stake.free()) + (await dishonest.stake.locked());
+    const after = (await dishonest.free()) + (await dishonest.locked());
     const lost = before - after;
     const ok =
       status === 'faulted' &&
@@ -168,7 +169,7 @@ export async function playFraud(stage: Stage, image: number, seed: number, annou
     announce('fraud-slashed', { ok, requestId: question.id, seed, lost, ...facts });
     return { event: 'fraud-slashed', ok };
   } finally {
-    await node.stop();
+    await (await node).stop();
   }
 }
 
@@ -214,7 +215,7 @@ export async function playHarassment(stage: Stage, image: number, announce: Anno
   const { optimistic, honest, consumer, net } = stage;
   const { modelId } = optimistic.registered;
   const trees = programTrees(optimistic.program);
-  const question = await askAbout(stage, consumer, optimistic, 'optimistic', image, BANDS.honestFee, honest.node.url);
+  const question = await askAbout(stage, consumer, optimistic, 'optimistic', image, BANDS.honestFee);
   announce('requested', { requestId: question.id, tier: 'optimistic', purpose: 'an honest answer, to be harassed' });
   const trace = buildTrace(execute(optimistic.program, question.inputs));
   const harassment = new Harassment(net, net.sender(CAST.harasser), question.id, trees, trace);
@@ -227,7 +228,7 @@ export async function playHarassment(stage: Stage, image: number, announce: Anno
   const status = await waitForEnd(net.client, net.deployment, question.id, PATIENCE);
   const answers = await answersTo(stage, question.id);
   const output = await outputOf(net.client, net.deployment, question.id);
-  const released = await honest.stake.slashed(BigInt(net.deployment.block));
+  const released = await honest.slashed(BigInt(net.deployment.block));
   const ok =
     status === 'final' &&
     sameBytes(output, question.right) &&

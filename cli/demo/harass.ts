@@ -100,7 +100,11 @@ export class Harassment {
   private async isFaultRefused(position: number): Promise<boolean> {
     const args = [this.source(), this.claimId, this.falseFault(position), zeroHash] as const;
     const data = encodeFunctionData({ abi: claimBoardAbi, functionName: 'proveFault', args });
-    const { blockNumber } = await this.send('commitFault', [keccak256(encodePacked(['address', 'bytes'], [this.sender.address, data]))], 0n);
+    const { blockNumber } = await this.send(
+      'commitFault',
+      [keccak256(encodePacked(['address', 'bytes'], [this.sender.address, data]))],
+      0n,
+    );
     // An accusation counts from the block after its commitment on.
     while ((await this.net.client.getBlockNumber()) <= blockNumber) await new Promise((resolve) => setTimeout(resolve, 200));
     return this.isRefused('proveFault', args, 'NoFault');

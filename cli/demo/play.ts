@@ -45,7 +45,7 @@ export async function endPlay({ fraud, others }: Parts): Promise<Played> {
 export async function playSeed(stage: Stage, seed: number, announce: Announce): Promise<Played & { readonly ledger: readonly Entry[] }> {
   const { client } = stage.net;
   const from = await client.getBlockNumber();
-  const played = await Promise.race([endPlay(startPlay(stage, seed, announce)), stage.net.chainEnded]);
+  const played = await Promise.race([endPlay(startPlay(stage, seed, announce)), stage.started.then(() => stage.net.chainEnded)]);
   // The challenger takes back what is its own in the blocks after a verdict; worth counts it wherever it lies.
   const ledger = await readLedger(stage.net, await partiesOf(stage), from, await client.getBlockNumber());
   return { ...played, ledger };

@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { type Address, createWalletClient, type Hex, http, parseEther } from 'viem';
+import { type Address, createWalletClient, http, parseEther } from 'viem';
 import { setupDevelopment } from '../../circuits/setup.ts';
 import { digitReaderAbi, digitReaderBytecode } from '../../contracts/client/generated/digitReader.ts';
 import { AssayError } from '../../core/errors.ts';
 import { ELEMENT_TYPES } from '../../core/tensor.ts';
 import { outputForms } from '../../core/tensor-list.ts';
 import { developmentAccount } from '../accounts.ts';
-import { enlist, type LocalNet, startBlocks, startChallengerProcess, startLocalNet, startNodeProcess } from '../local-net.ts';
+import { enlist, freePort, type LocalNet, startBlocks, startChallengerProcess, startLocalNet, startNodeProcess } from '../local-net.ts';
 import { type Registered, registerModel } from '../registration.ts';
 import type { Stake } from '../stake.ts';
 import type { Child } from '../supervise.ts';
@@ -38,23 +38,23 @@ export const BANDS = {
   dishonestFee: parseEther('0.05'),
 } as const;
 
+type RegisteredModel = PreparedModel & { readonly registered: Registered };
+type NodeChild = Child & { readonly url: string };
+
 /** Everything set up: one chain, registered models, provers, a challenger. Many seeds can be played on it. */
 export interface Stage {
   readonly net: LocalNet;
   readonly images: LabelledImages;
-  readonly optimistic: PreparedModel & { readonly registered: Registered };
-  readonly honest: { readonly stake: Stake; readonly node: Child & { readonly url: string } };
-  readonly dishonest: { readonly stake: Stake };
-  /** Its model is set up while the rest already plays. */
-  readonly zk: Promise<{
-    readonly model: PreparedModel & { readonly registered: Registered };
-    readonly stake: Stake;
-    readonly node: Child & { readonly url: string };
-    readonly consumer: Address;
-  }>;
+  readonly optimistic: RegisteredModel;
   /** Contract that asks at the optimistic tier. */
   readonly consumer: Address;
+  readonly honest: Stake;
+  readonly dishonest: Stake;
   readonly challenger: Address;
+  /** The zk tier: its model is set up while the rest already plays. */
+  readonly zk: Promise<{ readonly model: RegisteredModel; readonly node: NodeChild; readonly consumer: Address }>;
+  /** Processes on their way up; requests may be made before, for nodes catch up. Rejects when one cannot start. */
+  readonly started: Promise<unknown>;
 }
 
 export interface StageOptions {
@@ -64,61 +64,65 @@ export interface StageOptions {
   readonly announce: Announce;
 }
 
+/** Sets everything up, as much as possible at the same time: processes start while models compile, keys are made while requests run. */
 export async function setStage({ directory, keyCache, announce }: StageOptions): Promise<Stage> {
   const images = await loadImages();
   const net = await startLocalNet({ directory, port: 0, constants: { ...CLOCKS, ...FEES } });
   announce('deployed', { rpc: net.rpc, ...net.deployment });
+  const honestPort = await freePort();
+  const challenger = startChallengerProcess(net, {
+    name: 'challenger',
+    account: CAST.challenger,
+    settings: { rate: 1, provers: [`http://127.0.0.1:${honestPort}`] },
+  });
+  const enlisted = enlistAll(net);
   const proved = await prepareModel(DEMO_MODELS.proved, images, path.join(directory, DEMO_MODELS.proved.name));
   announceModel(announce, proved, 'zk');
-  const settingUp = setUp(proved, keyCache, announce);
-  // Told where it is awaited; a failure before that must not end the process unseen.
-  settingUp.catch(() => {});
-  const optimistic = await prepareModel(DEMO_MODELS.optimistic, images, path.join(directory, DEMO_MODELS.optimistic.name));
-  announceModel(announce, optimistic, 'optimistic');
-  const registered = await register(net, optimistic.directory);
-  announce('registered', { model: optimistic.model.name, ...registered });
-  const stakes = await Promise.all([
+  const prepared = await prepareModel(DEMO_MODELS.optimistic, images, path.join(directory, DEMO_MODELS.optimistic.name));
+  announceModel(announce, prepared, 'optimistic');
+  const optimistic = await register(net, prepared, announce);
+  const [honest, dishonest] = await enlisted;
+  const node = startNodeProcess(net, {
+    name: 'honest-node',
+    account: CAST.honest.node,
+    settings: { port: honestPort, models: [servedOf(optimistic)], mostFee: String(BANDS.dishonestFee - 1n) },
+  });
+  const consumer = await deployConsumer(net, optimistic);
+  const zk = stageProofs(net, proved, keyCache, announce);
+  await startBlocks(net.client);
+  const started = Promise.all([node, challenger]).then(([{ url }, { facts }]) =>
+    announce('started', { node: url, challenger: String(facts.address) }),
+  );
+  // Awaited by the play; a failure until then must not end the process unseen.
+  for (const promise of [zk, started]) promise.catch(() => {});
+  return { net, images, optimistic, consumer, honest, dishonest, challenger: developmentAccount(CAST.challenger).address, zk, started };
+}
+
+function servedOf(model: RegisteredModel) {
+  return { modelId: model.registered.modelId, directory: model.directory };
+}
+
+async function enlistAll(net: LocalNet): Promise<[Stake, Stake, Stake]> {
+  return Promise.all([
     enlist(net, CAST.honest.owner, CAST.honest.node, '200'),
     enlist(net, CAST.dishonest.owner, CAST.dishonest.node, '200'),
     enlist(net, CAST.zk.owner, CAST.zk.node, '1'),
   ]);
-  const consumer = await deployConsumer(net, { ...optimistic, registered });
-  await startBlocks(net.client);
-  const [honestStake, dishonestStake, zkStake] = stakes;
-  const served = [{ modelId: registered.modelId, directory: optimistic.directory }];
-  const honestNode = await startNodeProcess(net, {
-    name: 'honest-node',
-    account: CAST.honest.node,
-    settings: { models: served, mostFee: String(BANDS.dishonestFee - 1n) },
-  });
-  const challenger = await startChallengerProcess(net, {
-    name: 'challenger',
-    account: CAST.challenger,
-    settings: { rate: 1, provers: [honestNode.url] },
-  });
-  announce('started', { node: honestNode.url, challenger: String(challenger.facts.address) });
-  const zk = settingUp.then(async () => {
-    const zkRegistered = await register(net, proved.directory);
-    announce('registered', { model: proved.model.name, ...zkRegistered });
-    const node = await startNodeProcess(net, {
-      name: 'zk-node',
-      account: CAST.zk.node,
-      settings: { models: [{ modelId: zkRegistered.modelId, directory: proved.directory }] },
-    });
-    const model = { ...proved, registered: zkRegistered };
-    return { model, stake: zkStake, node, consumer: await deployConsumer(net, model) };
-  });
-  zk.catch(() => {});
-  return {
-    net,
-    images,
-    optimistic: { ...optimistic, registered },
-    honest: { stake: honestStake, node: honestNode },
-    dishonest: { stake: dishonestStake },
-    zk,
-    consumer,
-    challenger: challenger.facts.address as Address,
-  };
+}
+
+async function stageProofs(
+  net: LocalNet,
+  proved: PreparedModel,
+  keyCache: string | undefined,
+  announce: Announce,
+): Promise<Awaited<Stage['zk']>> {
+  await setUp(proved, keyCache, announce);
+  const model = await register(net, proved, announce);
+  const [node, consumer] = await Promise.all([
+    startNodeProcess(net, { name: 'zk-node', account: CAST.zk.node, settings: { models: [servedOf(model)] } }),
+    deployConsumer(net, model),
+  ]);
+  return { model, node, consumer };
 }
 
 function announceModel(announce: Announce, prepared: PreparedModel, tier: string): void {
@@ -138,19 +142,22 @@ async function setUp(prepared: PreparedModel, cacheDirectory: string | undefined
   });
 }
 
-function register(net: LocalNet, directory: string): Promise<Registered> {
+async function register(net: LocalNet, prepared: PreparedModel, announce: Announce): Promise<RegisteredModel> {
   const { client, deployment } = net;
-  return registerModel({ directory, client, deployment, sender: net.sender(CAST.creator), royalty: ROYALTY, uri: '' });
+  const sender = net.sender(CAST.creator);
+  const registered = await registerModel({ directory: prepared.directory, client, deployment, sender, royalty: ROYALTY, uri: '' });
+  announce('registered', { model: prepared.model.name, ...registered });
+  return { ...prepared, registered };
 }
 
 /** Starts the same binary with a fault injector. */
-export function startDishonestNode(stage: Stage, seed: number): Promise<Child & { readonly url: string }> {
+export function startDishonestNode(stage: Stage, seed: number): Promise<NodeChild> {
   const { optimistic, net } = stage;
   return startNodeProcess(net, {
     name: `dishonest-node-${seed}`,
     account: CAST.dishonest.node,
     settings: {
-      models: [{ modelId: optimistic.registered.modelId as Hex, directory: optimistic.directory }],
+      models: [servedOf(optimistic)],
       minimumFee: String(BANDS.dishonestFee),
       fault: { seed, kind: 'tensor' },
     },
@@ -158,7 +165,7 @@ export function startDishonestNode(stage: Stage, seed: number): Promise<Child & 
 }
 
 /** Deploys the consumer contract that asks about images, for one registered model. Development keys are fine on this chain alone. */
-export async function deployConsumer(net: LocalNet, model: PreparedModel & { readonly registered: Registered }): Promise<Address> {
+export async function deployConsumer(net: LocalNet, model: RegisteredModel): Promise<Address> {
   const { client, deployment } = net;
   const wallet = createWalletClient({ account: developmentAccount(CAST.consumer), chain: client.chain, transport: http(net.rpc) });
   const { requests, registry, vault } = deployment;
