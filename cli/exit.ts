@@ -28,7 +28,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 export function presentable(error: unknown): AssayError {
   if (error instanceof AssayError) return error;
   if (error instanceof CommanderError)
-    return new AssayError(error.message.replace(/^error: /, ''), { code: 'USAGE', fix: 'see `assay --help`' });
+    return new AssayError(error.message.replace(/^error: /, '').replaceAll('\n', ' '), { code: 'USAGE', fix: 'see `assay --help`' });
   const system = error as NodeJS.ErrnoException;
   if (system?.code === 'ENOENT' || system?.code === 'EACCES' || system?.code === 'EISDIR' || system?.code === 'ENOTDIR') {
     return new AssayError('A file cannot be read or written', {

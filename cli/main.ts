@@ -26,10 +26,10 @@ async function build(argv: readonly string[]): Promise<Command> {
   const assay = new Command('assay')
     .description('Attests what a machine-learning model answered: by a SNARK, or by stake that a wrong answer loses on chain.')
     .version('0.1.0');
-  const wanted = argv.find((word) => !word.startsWith('-')) ?? '';
-  const loads = Object.hasOwn(commands, wanted) ? [commands[wanted]!] : Object.values(commands);
-  for (const load of loads) {
-    const command = await load();
+  // One command is read from its file; of the others, and where none is named, a help text needs only names.
+  const wanted = argv.find((word) => Object.hasOwn(commands, word));
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    const command = name === wanted ? await load() : new Command(name).description(summary);
     command.option('--json', 'print one JSON object a line');
     assay.addCommand(command);
   }

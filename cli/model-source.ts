@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Case, parseCases } from '../core/cases.ts';
+import { AssayError } from '../core/errors.ts';
+import type { Graph } from '../core/onnx/graph.ts';
 import { parseModel } from '../core/onnx/parse.ts';
 import { type Compiled, type CompileProgress, compileModel } from '../core/quantize/compile.ts';
 import { endableAtOnce } from './cleanup.ts';
@@ -18,8 +20,8 @@ export interface CompileSettings {
   readonly logits: boolean;
   readonly seed: number;
   readonly rows: number;
-  readonly range: ReadonlyMap<string, Range>;
-  readonly shape: ReadonlyMap<string, readonly number[]>;
+  readonly range?: ReadonlyMap<string, Range>;
+  readonly shape?: ReadonlyMap<string, readonly number[]>;
 }
 
 /** An ONNX model as read, with the rows that it is quantized for. */
@@ -39,8 +41,8 @@ export function addCompileOptions(command: Command): Command {
     .option('--logits', 'leave out a Softmax at the end: the order of answers stays, the proof gets cheaper', false)
     .option('--seed <n>', 'seed of everything random', natural, 1)
     .option('--rows <n>', 'without calibration: rows of noise', natural, 64)
-    .option('--range <[input=]low:high>', 'without calibration: range of an input; repeatable', collectRange, new Map())
-    .option('--shape <[input=]1,2,3>', 'without calibration: dimensions of an input; repeatable', collectShape, new Map());
+    .option('--range <[input=]low:high>', 'without calibration: range of an input; repeatable', collectRange)
+    .option('--shape <[input=]1,2,3>', 'without calibration: dimensions of an input; repeatable', collectShape);
 }
 
 export async function readSource(file: string, settings: CompileSettings, output: Output): Promise<ModelSource> {
@@ -50,10 +52,40 @@ export async function readSource(file: string, settings: CompileSettings, output
   const graph = endableAtOnce(() => withFile(file, () => parseModel(onnx, externalData)));
   const facts = modelFacts(graph);
   if (settings.calibration !== undefined) {
-    return { ...facts, onnx, externalData, calibration: await readCases(settings.calibration, 'The calibration data'), noise: false };
+    const calibration = await readCases(settings.calibration, 'The calibration data');
+    withFile(settings.calibration, () => checkRows(graph, calibration));
+    return { ...facts, onnx, externalData, calibration, noise: false };
   }
-  const { rows: count, seed, range: ranges, shape: shapes } = settings;
+  const { rows: count, seed, range: ranges = new Map(), shape: shapes = new Map() } = settings;
   return { ...facts, onnx, externalData, calibration: randomCases(graph, { count, seed, ranges, shapes }), noise: true };
+}
+
+/** Every row has every input, in its shape. @throws AssayError INPUT_SHAPE naming the row */
+function checkRows(graph: Graph, calibration: readonly Case[]): void {
+  for (const [row, { inputs }] of calibration.entries()) {
+    for (const wanted of graph.inputs) {
+      const given = inputs.find(({ name }) => name === wanted.name);
+      const { dims } = wanted;
+      const fits =
+        dims === undefined ||
+        (dims.length === given?.dims.length && dims.every((dim, axis) => (dim ?? given.dims[axis]) === given.dims[axis]));
+      if (given !== undefined && fits) continue;
+      throw new AssayError(
+        given === undefined
+          ? `A row has no value for the input '${wanted.name}'`
+          : `A row has another shape than the input '${wanted.name}'`,
+        {
+          code: 'INPUT_SHAPE',
+          facts: {
+            row,
+            given: given === undefined ? inputs.map(({ name }) => name).join(', ') : given.dims.join('x'),
+            model: dims?.map((dim) => dim ?? '?').join('x') ?? 'any',
+          },
+          fix: 'give every row the inputs of the model, each in its shape',
+        },
+      );
+    }
+  }
 }
 
 export async function readCases(file: string, what: string): Promise<Case[]> {
@@ -130,7 +162,7 @@ function splitName(text: string): { name: string; value: string } {
   return { name: at < 0 ? '' : text.slice(0, at), value: text.slice(at + 1) };
 }
 
-function collectRange(text: string, before: ReadonlyMap<string, Range>): Map<string, Range> {
+function collectRange(text: string, before: ReadonlyMap<string, Range> = new Map()): Map<string, Range> {
   const { name, value } = splitName(text);
   const [low, high, ...rest] = value.split(':').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   if (low === undefined || high === undefined || rest.length > 0 || !Number.isFinite(low) || !Number.isFinite(high) || low > high)
@@ -138,7 +170,7 @@ function collectRange(text: string, before: ReadonlyMap<string, Range>): Map<str
   return new Map([...before, [name, { low, high }]]);
 }
 
-function collectShape(text: string, before: ReadonlyMap<string, readonly number[]>): Map<string, readonly number[]> {
+function collectShape(text: string, before: ReadonlyMap<string, readonly number[]> = new Map()): Map<string, readonly number[]> {
   const { name, value } = splitName(text);
   const dims = value.split(',').map((part) => (/^\d{1,9}$/.test(part) ? Number(part) : 0));
   if (dims.some((dim) => dim < 1) || dims.length > 8 || dims.reduce((product, dim) => product * dim, 1) > 1 << 26)

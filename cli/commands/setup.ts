@@ -13,7 +13,7 @@ interface Options {
   readonly dev: boolean;
   readonly ptau?: string;
   readonly zkey?: string;
-  readonly contributor: readonly string[];
+  readonly contributor?: readonly string[];
   readonly beacon?: string;
   readonly beaconExponent: number;
   readonly allowUnpublished: boolean;
@@ -28,7 +28,7 @@ export function setupCommand(): Command {
     .argument('<dir>', 'folder written by `assay compile`')
     .addOption(new Option('--ptau <file>', 'prepared powers of tau: powersOfTau28_hez_final_NN.ptau').conflicts('dev'))
     .option('--dev', 'a development key, the default without --ptau: fast, and worth nothing to strangers', false)
-    .option('--contributor <name>', 'with --ptau: who contributes, in order; repeatable, at least two', append, [])
+    .option('--contributor <name>', 'with --ptau: who contributes, in order; repeatable, at least two', append)
     .option('--beacon <hex>', 'with --ptau: public randomness fixed after the last contribution (default: drawn here)')
     .option('--beacon-exponent <n>', 'with --ptau: hash the beacon 2^n times, 10 to 63', exponent, 10)
     .option('--zkey <file>', 'with --ptau: take over a key that others made in a ceremony of their own')
@@ -50,6 +50,8 @@ async function setup(directory: string, options: Options, output: Output): Promi
       'warning: this is a DEVELOPMENT key: whoever ran this setup can forge proofs, so consumers refuse it by its provenance; make a real one with --ptau\n',
     );
   }
+  if (ceremonial(options) && options.beacon === undefined)
+    process.stderr.write('warning: without --beacon one was drawn here: the ceremony rests on this machine and on the powers of tau\n');
   const { ceremony, ...described } = record;
   const contributions = ceremony?.contributions.map(({ kind, name }) => (name === '' ? kind : `${kind} "${name}"`)) ?? [];
   output.result({ event: 'set-up', directory, seconds: took, ...described, contributions }, describe(record, contributions, took));
@@ -65,20 +67,22 @@ function make(
     return setupDevelopment(directory, { ...child, ...(options.cache === undefined ? {} : { cacheDirectory: options.cache }) });
   }
   if (zkey !== undefined) return setupFromKey(directory, { ptau, zkey }, { ...child, allowUnpublished });
-  if (options.beacon === undefined) {
-    process.stderr.write('warning: no --beacon: one is drawn on this machine, which then is all that the ceremony rests on\n');
-  }
   return setupFromPtau(directory, ptau, {
     ...child,
     allowUnpublished,
-    contributors: options.contributor,
+    contributors: options.contributor ?? [],
     beacon: { hash: (options.beacon ?? randomBytes(32).toString('hex')).replace(/^0x/, ''), iterationsExponent: options.beaconExponent },
   });
 }
 
-function requireSense({ ptau, zkey, contributor, beacon, cache }: Options): void {
-  const ceremonial = zkey !== undefined || contributor.length > 0 || beacon !== undefined;
-  if (ptau === undefined && ceremonial) throw new AssayError('A ceremony needs powers of tau', { code: 'USAGE', fix: 'add --ptau FILE' });
+/** Whether this machine plays a ceremony itself. */
+function ceremonial({ ptau, zkey }: Options): boolean {
+  return ptau !== undefined && zkey === undefined;
+}
+
+function requireSense({ ptau, zkey, contributor = [], beacon, cache }: Options): void {
+  if (ptau === undefined && (zkey !== undefined || contributor.length > 0 || beacon !== undefined))
+    throw new AssayError('A ceremony needs powers of tau', { code: 'USAGE', fix: 'add --ptau FILE' });
   if (zkey !== undefined && (contributor.length > 0 || beacon !== undefined))
     throw new AssayError('A key that others made has its contributions already', {
       code: 'USAGE',
@@ -134,7 +138,7 @@ function describe(record: SetupRecord, contributions: readonly string[], took: n
   ]);
 }
 
-function append(text: string, before: readonly string[]): string[] {
+function append(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
 

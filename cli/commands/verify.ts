@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { z } from 'zod';
-import { commitInput } from '../../circuits/input-commitment.ts';
-import { signalLayout } from '../../circuits/public-signals.ts';
+import { type InputForm, signalLayout } from '../../circuits/public-signals.ts';
 import { readSetupRecord, type SetupRecord, sha256, type VerificationKey } from '../../circuits/setup/files.ts';
 import { parseProof, parseSignals, readVerificationKey, verifyProof } from '../../circuits/verify.ts';
 import { AssayError } from '../../core/errors.ts';
@@ -102,14 +101,20 @@ async function readClaims(program: Program, options: Options, output: Output): P
     const bytes = joinTensors(tensors);
     claims.push({
       name: 'input',
-      holds: async (signals) =>
-        same(inputForm === 'packed' ? packBytes(bytes) : [await commitInput(bytes)], signals.slice(1, 1 + inputSignals)),
+      holds: async (signals) => same(await inputSignalsOf(inputForm, bytes), signals.slice(1, 1 + inputSignals)),
     });
     const answer = endableAtOnce(() => outputsOf(program, execute(program, tensors)));
     claims.push({ name: 'execution', holds: proves(joinTensors(answer)) });
   }
   if (options.output !== undefined) claims.push({ name: 'output', holds: proves(joinTensors(await readOutputs(program, options.output))) });
   return claims;
+}
+
+async function inputSignalsOf(form: InputForm, bytes: Uint8Array): Promise<bigint[]> {
+  if (form === 'packed') return packBytes(bytes);
+  // Slow to load, and not needed by most calls.
+  const { commitInput } = await import('../../circuits/input-commitment.ts');
+  return [await commitInput(bytes)];
 }
 
 function same(expected: readonly bigint[], signals: readonly string[]): boolean {

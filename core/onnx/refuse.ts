@@ -2,8 +2,12 @@ import { AssayError, type ErrorFacts } from '../errors.ts';
 import type { GraphNode } from './graph.ts';
 
 /** Refuses a model: what is wrong, where, and what the user can do about it. */
-export function refuse(reason: string, facts: ErrorFacts = {}, fix?: string): never {
-  throw new AssayError(reason, { code: 'MODEL_REFUSED', facts, ...(fix === undefined ? {} : { fix }) });
+export function refuse(
+  reason: string,
+  facts: ErrorFacts = {},
+  fix = 'export the model anew; docs/operators.md says what can be compiled',
+): never {
+  throw new AssayError(reason, { code: 'MODEL_REFUSED', facts, fix });
 }
 
 /** Refuses a model because of one operator; the node and operator always stand in the facts. */
