@@ -81,7 +81,7 @@ abstract contract MoneyBase is Base {
     {
         owner = makeAddr(name);
         (hot, secret) = makeAddrAndKey(string.concat(name, " key"));
-        vm.deal(address(this), stake);
+        vm.deal(address(this), address(this).balance + stake);
         vault.deposit{value: stake}(owner);
         bytes memory signature = bind(owner, hot, secret);
         vm.prank(owner);

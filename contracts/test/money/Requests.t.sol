@@ -414,7 +414,7 @@ contract RequestsTest is MoneyBase {
         assertEq(requests.owedTo(prover), 0);
         consumer.withdrawStake(vault);
         consumer.collect();
-        assertEq(address(consumer).balance, 1000 ether - 1 ether + 1.7 ether);
+        assertEq(address(consumer).balance, 1000 ether + 1.7 ether);
     }
 
     function test_findersGetAtMostAQuarter() public {

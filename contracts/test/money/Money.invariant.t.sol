@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {ModelRegistry} from "../../src/ModelRegistry.sol";
+import {Requests} from "../../src/Requests.sol";
+import {StakeVault} from "../../src/StakeVault.sol";
+import {Payout} from "../../src/interfaces/IClaimSource.sol";
+import {Delivery, RequestTerms, RequestView, Status} from "../../src/interfaces/IRequests.sol";
+import {vm} from "../Assertions.sol";
+import {Base} from "../Base.sol";
+import {MoneyBase} from "./MoneyBase.sol";
+import {ToyBoard} from "./ToyBoard.sol";
+import {ToyConsumer} from "./ToyConsumer.sol";
+import {ToyGroth16} from "./ToyGroth16.sol";
+
+/// @notice What everybody does, in any order: three provers, two consumers (one misbehaves), a board that faults at will. Beside the
+/// contracts it keeps its own books, in plain terms, and the invariants compare.
+contract MoneyHandler is Base {
+    struct World {
+        Requests requests;
+        StakeVault vault;
+        ModelRegistry registry;
+        ToyBoard board;
+        ToyConsumer[2] consumers;
+        address[3] owners;
+        address[3] keys;
+        bytes32 zkModel;
+        bytes32 plainModel;
+        bytes key;
+    }
+
+    bytes private constant INPUT = hex"01020304";
+    bytes private constant OUTPUT = hex"2a000000";
+
+    World private w;
+    uint256[] public ids;
+    mapping(uint256 id => uint256) public verdicts;
+    mapping(uint256 id => uint256) public paidOut;
+    uint256 public deposited;
+    uint256 public withdrawn;
+    uint256 public burned;
+    uint256 public calls;
+    uint256 public faults;
+    bytes public firstProof;
+    uint256 public firstProofId;
+    uint256 public replays;
+
+    constructor(World memory world) {
+        w = world;
+    }
+
+    function count() external view returns (uint256) {
+        return ids.length;
+    }
+
+    function _id(uint256 seed) private view returns (uint256) {
+        return ids.length == 0 ? 0 : ids[seed % ids.length];
+    }
+
+    // Everything below may fail; what counts is the state afterwards.
+
+    function deposit(uint256 who, uint256 amount) external {
+        amount = bound(amount, 0, 20 ether);
+        vm.deal(address(this), amount);
+        w.vault.deposit{value: amount}(w.owners[who % 3]);
+        deposited += amount;
+        ++calls;
+    }
+
+    function withdraw(uint256 who, uint256 amount) external {
+        address owner = w.owners[who % 3];
+        amount = bound(amount, 0, w.vault.freeOf(owner) + 1);
+        vm.prank(owner);
+        try w.vault.withdraw(amount, address(0xdead)) {
+            withdrawn += amount;
+        } catch {}
+        ++calls;
+    }
+
+    function ask(uint256 who, uint256 fee, uint256 coverage, bool zk, bool early) external {
+        ToyConsumer consumer = w.consumers[who % 2];
+        fee = bound(fee, 0, 3 ether);
+        RequestTerms memory t = RequestTerms({
+            modelId: zk ? w.zkModel : w.plainModel,
+            tier: zk ? 0 : 1,
+            earlyDelivery: !zk && early,
+            coverage: zk ? 0 : uint96(bound(coverage, 1 ether, 8 ether)),
+            deadline: uint40(nowTime() + bound(coverage, 1, 2 days)),
+            inputTimestamp: 0,
+            callbackGas: fee % 5 == 0 ? 0 : 200_000
+        });
+        vm.deal(address(this), fee);
+        ids.push(consumer.ask{value: fee}(t, INPUT));
+        ++calls;
+    }
+
+    function reserve(uint256 who, uint256 seed) external {
+        vm.prank(w.keys[who % 3]);
+        try w.requests.reserve(_id(seed)) {} catch {}
+        ++calls;
+    }
+
+    function claim(uint256 who, uint256 seed) external {
+        uint256 burnedBefore = address(0).balance;
+        vm.prank(w.keys[who % 3]);
+        try w.requests.claim(_id(seed), OUTPUT) {} catch {}
+        burned += address(0).balance - burnedBefore;
+        ++calls;
+    }
+
+    function claimBatch(uint256 who, uint256 seed) external {
+        uint256[] memory some = new uint256[](3);
+        bytes[] memory outputs = new bytes[](3);
+        for (uint256 i = 0; i < 3; ++i) {
+            (some[i], outputs[i]) = (_id(seed + i * 7), OUTPUT);
+        }
+        uint256 burnedBefore = address(0).balance;
+        vm.prank(w.keys[who % 3]);
+        try w.requests.claimBatch(some, outputs) {} catch {}
+        burned += address(0).balance - burnedBefore;
+        ++calls;
+    }
+
+    function fulfil(uint256 who, uint256 seed) external {
+        uint256 id = _id(seed);
+        bytes memory proof = ToyGroth16.prove(_signals(id, w.owners[who % 3]), 7);
+        uint256 burnedBefore = address(0).balance;
+        vm.prank(w.keys[who % 3]);
+        try w.requests.fulfilProof(id, w.key, proof, INPUT, OUTPUT) {
+            ++verdicts[id];
+            if (firstProof.length == 0) (firstProof, firstProofId) = (proof, id);
+        } catch {}
+        burned += address(0).balance - burnedBefore;
+        ++calls;
+    }
+
+    /// The first proof that was accepted, for every other request and every prover.
+    function replay(uint256 who, uint256 seed) external {
+        if (firstProof.length == 0) return;
+        vm.prank(w.keys[who % 3]);
+        try w.requests.fulfilProof(_id(seed), w.key, firstProof, INPUT, OUTPUT) {
+            ++replays;
+        } catch {}
+        ++calls;
+    }
+
+    function finalize(uint256 seed) external {
+        uint256 id = _id(seed);
+        try w.requests.finalize(id, OUTPUT) {
+            ++verdicts[id];
+        } catch {}
+        ++calls;
+    }
+
+    function fault(uint256 seed, uint256 share) external {
+        uint256 id = _id(seed);
+        uint256 coverage = w.requests.requestOf(id).terms.coverage;
+        Payout[] memory payouts = new Payout[](1);
+        payouts[0] = Payout(w.owners[share % 3], uint128(bound(share, 0, coverage / 4 + 1)));
+        uint256 burnedBefore = address(0).balance;
+        try w.board.fault(w.requests, bytes32(id), payouts) {
+            ++verdicts[id];
+            ++faults;
+            paidOut[id] = coverage - (address(0).balance - burnedBefore);
+        } catch {}
+        burned += address(0).balance - burnedBefore;
+        ++calls;
+    }
+
+    function refund(uint256 seed) external {
+        uint256 id = _id(seed);
+        uint256 burnedBefore = address(0).balance;
+        try w.requests.refund(id) {
+            ++verdicts[id];
+        } catch {}
+        burned += address(0).balance - burnedBefore;
+        ++calls;
+    }
+
+    function forfeitBond(uint256 seed) external {
+        uint256 burnedBefore = address(0).balance;
+        try w.requests.forfeitBond(_id(seed)) {} catch {}
+        burned += address(0).balance - burnedBefore;
+        ++calls;
+    }
+
+    function deliver(uint256 seed, bool early) external {
+        if (early) {
+            try w.requests.deliverEarly(_id(seed), OUTPUT) {} catch {}
+        } else {
+            try w.requests.retryDelivery(_id(seed), OUTPUT) {} catch {}
+        }
+        ++calls;
+    }
+
+    function collect(uint256 who) external {
+        address account = who % 5 < 3 ? w.owners[who % 5] : address(w.consumers[who % 5 - 3]);
+        vm.prank(account);
+        w.requests.collect(address(0xdead));
+        ++calls;
+    }
+
+    function burnFees(bool zk) external {
+        w.requests.burnFees(zk ? w.zkModel : w.plainModel);
+        ++calls;
+    }
+
+    function setMood(uint256 mood) external {
+        w.consumers[1].setMood(ToyConsumer.Mood(mood % 4));
+        ++calls;
+    }
+
+    function pass(uint256 time) external {
+        skip(bound(time, 1, 3 hours));
+        ++calls;
+    }
+
+    function _signals(uint256 id, address by) private view returns (uint256[] memory signals) {
+        signals = new uint256[](3);
+        signals[0] = w.requests.contextOf(id, by, w.zkModel);
+        signals[1] = 0x04030201;
+        signals[2] = 0x2a;
+    }
+}
+
+contract MoneyInvariants is MoneyBase {
+    MoneyHandler private handler;
+    ToyConsumer private second;
+    address[3] private owners;
+    bytes32 private identity;
+
+    function setUp() public override {
+        super.setUp();
+        second = ToyConsumer(payable(deploy("ToyConsumer.sol:ToyConsumer", abi.encode(requests))));
+        address[3] memory keys;
+        (owners[0], keys[0]) = (prover, hotKey);
+        (owners[1], keys[1],) = newProver("second prover", 30 ether);
+        (owners[2], keys[2],) = newProver("third prover", 3 ether);
+        handler = new MoneyHandler(
+            MoneyHandler.World(
+                requests, vault, registry, board, [consumer, second], owners, keys, zkModel, plainModel, key
+            )
+        );
+        identity = _identityNow();
+        targetContract(address(handler));
+    }
+
+    /// The handler can reach every end: else the invariants would hold of nothing.
+    function test_handlerReachesEveryEnd() public {
+        handler.setMood(1);
+        for (uint256 i = 0; i < 6; ++i) {
+            handler.ask(i, 1 ether + 1, 2 ether + 2 days, i < 2, i == 5);
+        }
+        handler.reserve(0, 0);
+        handler.fulfil(0, 0);
+        handler.reserve(1, 1);
+        handler.replay(0, 1);
+        handler.pass(10 minutes);
+        handler.fulfil(0, 1);
+        handler.claim(0, 2);
+        handler.claimBatch(1, 3);
+        handler.claim(1, 5);
+        handler.deliver(5, true);
+        handler.fault(2, 3);
+        handler.pass(3 hours);
+        handler.finalize(3);
+        handler.collect(0);
+        handler.burnFees(true);
+        handler.withdraw(1, 1 ether);
+        handler.deposit(2, 1 ether);
+        Status[6] memory ends;
+        for (uint256 i = 0; i < 6; ++i) {
+            ends[i] = requests.requestOf(handler.ids(i)).status;
+        }
+        assertTrue(ends[0] == Status.Final && ends[1] == Status.Final && ends[2] == Status.Faulted);
+        assertTrue(ends[3] == Status.Final && ends[5] == Status.Claimed);
+        assertTrue(requests.requestOf(handler.ids(1)).delivery == Delivery.Failed);
+        assertTrue(requests.requestOf(handler.ids(0)).delivery == Delivery.Done);
+        for (uint256 i = 0; i < 20; ++i) {
+            handler.pass(3 hours);
+        }
+        handler.refund(4);
+        assertTrue(ends[4] == Status.Claimed || requests.requestOf(handler.ids(4)).status == Status.Refunded);
+        assertGt(handler.faults(), 0);
+        assertGt(handler.burned(), 0);
+        invariant_Solvency();
+        invariant_Isolation();
+        invariant_SlashArithmetic();
+        invariant_FailureIsNeutral();
+        invariant_NoReplay();
+        invariant_Delivery();
+        invariant_Identity();
+    }
+
+    function _identityNow() private view returns (bytes32) {
+        return keccak256(abi.encode(registry.recordOf(zkModel), registry.recordOf(plainModel)));
+    }
+
+    function _openLocks(address owner) private view returns (uint256 sum) {
+        for (uint256 i = 0; i < handler.count(); ++i) {
+            RequestView memory r = requests.requestOf(handler.ids(i));
+            if (r.prover != owner) continue;
+            if (r.status == Status.Claimed) sum += r.terms.coverage;
+            // A reservation that nobody ended still holds its bond.
+            if (r.status == Status.Open) sum += uint256(r.fee) * 1000 / 10_000;
+        }
+    }
+
+    /// Everything anybody is owed is there, in both contracts, to the wei.
+    function invariant_Solvency() public view {
+        uint256 escrow = requests.toBurn(zkModel) + requests.toBurn(plainModel);
+        escrow += requests.owedTo(creator) + requests.owedTo(address(consumer)) + requests.owedTo(address(second));
+        uint256 stake = vault.freeOf(address(consumer)) + vault.freeOf(address(second));
+        for (uint256 i = 0; i < 3; ++i) {
+            escrow += requests.owedTo(owners[i]);
+            stake += vault.freeOf(owners[i]) + vault.lockedOf(owners[i], address(requests));
+        }
+        for (uint256 i = 0; i < handler.count(); ++i) {
+            RequestView memory r = requests.requestOf(handler.ids(i));
+            if (r.status == Status.Open || r.status == Status.Claimed) escrow += r.fee;
+        }
+        assertEq(address(requests).balance, escrow);
+        assertEq(address(vault).balance, stake);
+    }
+
+    /// The vault's locks are the sum of the open liabilities, prover by prover: no lock pays for another.
+    function invariant_Isolation() public view {
+        for (uint256 i = 0; i < 3; ++i) {
+            assertEq(vault.lockedOf(owners[i], address(requests)), _openLocks(owners[i]));
+            assertEq(vault.lockedOf(owners[i], CHANNELS), 0);
+        }
+    }
+
+    /// Stake that came in is there, went out, or burned in a slash; a slash pays out at most half its lock.
+    function invariant_SlashArithmetic() public view {
+        uint256 paidIn = 133 ether + handler.deposited();
+        assertEq(address(vault).balance, paidIn - handler.withdrawn() - handler.burned());
+        for (uint256 i = 0; i < handler.count(); ++i) {
+            uint256 id = handler.ids(i);
+            assertLe(handler.paidOut(id), requests.requestOf(id).terms.coverage / 2);
+        }
+    }
+
+    /// A consumer that fails delays nothing: whoever answered and was final has no lock left for it.
+    function invariant_FailureIsNeutral() public view {
+        for (uint256 i = 0; i < handler.count(); ++i) {
+            RequestView memory r = requests.requestOf(handler.ids(i));
+            if (r.delivery == Delivery.Failed) assertTrue(r.status == Status.Final);
+            if (r.delivery == Delivery.Failed) assertEq(r.requester, address(second));
+        }
+    }
+
+    /// One verdict a request, and a proof answers the one request it was made for.
+    function invariant_NoReplay() public view {
+        assertEq(handler.replays(), 0);
+        for (uint256 i = 0; i < handler.count(); ++i) {
+            uint256 id = handler.ids(i);
+            Status status = requests.requestOf(id).status;
+            bool ended = status == Status.Final || status == Status.Faulted || status == Status.Refunded;
+            assertEq(handler.verdicts(id), ended ? 1 : 0);
+        }
+    }
+
+    /// A consumer sees each final answer once, and no final answer that is not final here.
+    function invariant_Delivery() public view {
+        uint256[2] memory done;
+        for (uint256 i = 0; i < handler.count(); ++i) {
+            RequestView memory r = requests.requestOf(handler.ids(i));
+            if (r.delivery != Delivery.Done) continue;
+            assertTrue(r.status == Status.Final);
+            ++done[r.requester == address(consumer) ? 0 : 1];
+        }
+        assertEq(consumer.finalCalls(), done[0]);
+        assertEq(second.finalCalls(), done[1]);
+    }
+
+    function invariant_Identity() public view {
+        assertEq(_identityNow(), identity);
+    }
+}
