@@ -6,18 +6,16 @@ export type ExitCode = 0 | 1 | 2;
 
 /** Errors that are a verdict about what was given; every other one says that it could not be read or used at all. */
 const VERDICTS: ReadonlySet<string> = new Set([
-  'AUDIT_FAILED',
-  'CALIBRATION_INSUFFICIENT',
-  'CIRCUIT_UNSUPPORTED',
-  'CIRCUIT_TOO_LARGE',
+  'ACCURACY_LOST',
+  'ANSWER_FAULTED',
+  'DEMO_FAILED',
+  'KEY_REFUSED',
   'MODEL_REFUSED',
-  'ONNX_UNSUPPORTED',
-  'ONNX_REFUSED',
+  'NOT_IN_ZK_TIER',
   'PROGRAM_INVALID',
-  'PROOF_INVALID',
   'RECEIPT_INVALID',
   'SELFTEST_FAILED',
-  'DEMO_FAILED',
+  'STEP_TOO_LARGE',
 ]);
 
 export function exitCodeOf(error: unknown): ExitCode {
