@@ -33,7 +33,8 @@ export function parseModel(bytes: Uint8Array, externalData: External = new Map()
   const opsets = readOpsets(model);
   if (model.functions.length > 0)
     refuse('the model defines functions of its own', { functions: model.functions.length }, 'export it with functions inlined');
-  const message = model.graph;
+  // An absent message field decodes to null.
+  const message = model.graph ?? undefined;
   if (message === undefined || message.node.length + message.initializer.length === 0) {
     refuse('the file holds no ONNX graph', { bytes: bytes.length }, 'check that this is an .onnx file');
   }

@@ -106,6 +106,14 @@ export function sum(q: Quantizer, id: number, node: SumNode): IntegerTensor {
 
 const FLAG: Quantization = { type: 'u8', scale: 1, zero: 0 };
 
+/** Two tensors under one scale, so that their integers compare as their values do. */
+function inOneScale(q: Quantizer, first: IntegerTensor, second: IntegerTensor): IntegerTensor[] {
+  if (first.quantization.scale === second.quantization.scale) return [first, second];
+  const coarser = first.quantization.scale > second.quantization.scale ? first.quantization : second.quantization;
+  const target: Quantization = { type: 'i32', scale: coarser.type === 'i32' ? coarser.scale : coarser.scale / 4096, zero: 0 };
+  return [converted(q, first, target), converted(q, second, target)];
+}
+
 /** Clamped differences: `A − B` cut to {0, 1}, or to {−1, 0, 1} and looked up for equality. */
 export function compare(q: Quantizer, node: CompareNode): IntegerTensor {
   const first = integerTensor(q, node.sources[0]!);
@@ -120,11 +128,8 @@ export function compare(q: Quantizer, node: CompareNode): IntegerTensor {
     scaled = [{ ...first, quantization: { ...first.quantization, scale: 1 } }];
     rows = Array.from(node.constants, (c) => ({ a: 1, b: 0, bias: plusOne - Math.round(c / first.quantization.scale) }));
   } else {
-    const coarser = Math.max(first.quantization.scale, second.quantization.scale);
-    const parts = first.quantization.scale === second.quantization.scale ? 1 : 1024;
-    const units = (t: IntegerTensor): number => Math.round((t.quantization.scale / coarser) * parts);
-    scaled = [first, second].map((t) => ({ ...t, quantization: { ...t.quantization, scale: 1 } }));
-    rows = [{ a: units(first), b: -units(second), bias: plusOne }];
+    scaled = inOneScale(q, first, second).map((t) => ({ ...t, quantization: { ...t.quantization, scale: 1 } }));
+    rows = [{ a: 1, b: -1, bias: plusOne }];
   }
   const position = emitRescale(q, scaled, rows, difference, limits, node);
   if (node.relation !== 'equal') return { position, quantization: FLAG };

@@ -1,3 +1,4 @@
+import { AssayError } from '../../errors.ts';
 import { evaluateGraph, evaluateNode, type Feeds, isKnown } from '../evaluate/index.ts';
 import { MOVEMENT } from '../evaluate/movement.ts';
 import type { Graph, GraphNode } from '../graph.ts';
@@ -66,9 +67,15 @@ function lowerNode(context: Lowering, node: GraphNode): void {
   }
   if (lowerShape(context, node)) return;
   const lower = node.domain === 'ai.onnx.ml' ? LEARNING_LOWERINGS[node.operator] : LOWERINGS[node.operator];
-  if (lower !== undefined) lower(context, node);
-  else if (!lowerScalar(context, node))
-    refuseNode(node, 'this operator cannot depend on the model inputs', {}, 'docs/operators.md lists what can be compiled');
+  try {
+    if (lower !== undefined) lower(context, node);
+    else if (!lowerScalar(context, node))
+      refuseNode(node, 'this operator cannot depend on the model inputs', {}, 'docs/operators.md lists what can be compiled');
+  } catch (error) {
+    if (error instanceof AssayError) throw error;
+    // Attributes and shapes that make no sense together surface wherever they are first used.
+    refuseNode(node, `its inputs and attributes do not fit: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** The quantization of a tensor that the file holds quantized, through operators that only move values. */
