@@ -54,7 +54,9 @@ library Merkle {
 
     /// @notice Levels of 32 above the leaves: 0 for one leaf, 1 for 2 to 32, 2 for 33 to 1,024.
     function depth(uint256 leafCount) internal pure returns (uint256 levels) {
-        for (uint256 capacity = 1; capacity < leafCount; capacity *= FAN_OUT) ++levels;
+        for (uint256 capacity = 1; capacity < leafCount; capacity *= FAN_OUT) {
+            ++levels;
+        }
     }
 
     /// @notice How many chunks of 512 bytes hold `byteLength` bytes; at least one.

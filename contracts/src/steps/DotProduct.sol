@@ -214,7 +214,7 @@ library DotProduct {
     /// @dev What `_widen` adds to an element.
     function _offset(Run memory run) private pure returns (int256) {
         if (!run.signed) return 0;
-        return run.bytes_ == 1 ? int256(128) : int256(32768);
+        return run.bytes_ == 1 ? int256(128) : int256(32_768);
     }
 
     /// @dev Copies elements as unsigned 16-bit numbers, big-endian, signed ones with an offset.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Integers} from "./Integers.sol";
 import {Record} from "./Record.sol";
 import {StepContext, StepReads} from "./StepContext.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Arithmetic of single elements: rescale, multiply, divide, isqrt, select.
 library ElementSteps {
@@ -44,8 +44,8 @@ library ElementSteps {
             Record record = self.record;
             int256 denominator = self.source(1, self.repeated(2));
             if (denominator < 1) denominator = 1;
-            int256 numerator = (self.source(0, self.element) - record.attribute(1)) * record.attribute(0)
-                + (denominator >> 1);
+            int256 numerator =
+                (self.source(0, self.element) - record.attribute(1)) * record.attribute(0) + (denominator >> 1);
             int256 quotient = numerator / denominator;
             // Solidity truncates toward zero; the quotient is rounded down.
             if (numerator < 0 && quotient * denominator != numerator) --quotient;

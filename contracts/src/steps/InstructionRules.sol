@@ -114,8 +114,7 @@ library InstructionRules {
             if (r.size(3) % groups != 0 || r.size(6) % groups != 0) return false;
             if (!_inType(r, 16, r.sourceType(0)) || !_clamp(r, 18)) return false;
             uint256 row = r.size(7) * r.size(8) * (r.size(3) / groups) * r.size(17) + 5;
-            return r.length() == r.size(0) * r.size(4) * r.size(5) * r.size(6)
-                && r.parameterBytes() == row * r.size(6);
+            return r.length() == r.size(0) * r.size(4) * r.size(5) * r.size(6) && r.parameterBytes() == row * r.size(6);
         }
     }
 
@@ -185,8 +184,7 @@ library InstructionRules {
                 if (r.sourceType(i) != r.elementType()) return false;
             }
             uint256 indices = 4 * r.length();
-            return r.parameterBytes() >= indices
-                && (r.parameterBytes() - indices) % (1 << r.elementType()) == 0;
+            return r.parameterBytes() >= indices && (r.parameterBytes() - indices) % (1 << r.elementType()) == 0;
         }
     }
 
@@ -240,8 +238,8 @@ library InstructionRules {
         unchecked {
             if (!_sources(r, 1) || !_in(r, 0, 1, 1 << 20) || !_in(r, 2, 1, 1 << 20)) return false;
             int256 nodes = Integers.maximumOf(r.elementType()) + 1;
-            if (nodes > 65536) nodes = 65536;
-            if (!_in(r, 1, 1, 65536) || !_in(r, 3, 1, nodes) || !_in(r, 4, 0, 64)) return false;
+            if (nodes > 65_536) nodes = 65_536;
+            if (!_in(r, 1, 1, 65_536) || !_in(r, 3, 1, nodes) || !_in(r, 4, 0, 64)) return false;
             return r.sourceLength(0) == r.size(0) * r.size(1) && r.length() == r.size(0) * r.size(2)
                 && r.parameterBytes() == r.size(2) * r.size(3) * 12;
         }
@@ -293,7 +291,8 @@ library InstructionRules {
 
     /// @dev low at `i`, high behind it, within the output's type.
     function _clamp(Record r, uint256 i) private pure returns (bool) {
-        return _inType(r, i, r.elementType()) && _inType(r, i + 1, r.elementType()) && r.attribute(i) <= r.attribute(i + 1);
+        return
+            _inType(r, i, r.elementType()) && _inType(r, i + 1, r.elementType()) && r.attribute(i) <= r.attribute(i + 1);
     }
 
     /// @dev size·max(1, |multiplier|) + addend + half(shift) < 2^52.

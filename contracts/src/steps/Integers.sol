@@ -60,10 +60,10 @@ library Integers {
             case 0 { value := byte(0, word) }
             case 1 { value := signextend(1, or(byte(0, word), shl(8, byte(1, word)))) }
             default {
-                value :=
-                    signextend(
-                        3, or(or(byte(0, word), shl(8, byte(1, word))), or(shl(16, byte(2, word)), shl(24, byte(3, word))))
-                    )
+                value := signextend(
+                    3,
+                    or(or(byte(0, word), shl(8, byte(1, word))), or(shl(16, byte(2, word)), shl(24, byte(3, word))))
+                )
             }
         }
     }

@@ -39,8 +39,7 @@ library LinearSteps {
     /// @dev Weights of one output channel.
     function _fanIn(Record record) private pure returns (uint256) {
         unchecked {
-            return record.size(KERNEL) * record.size(KERNEL + 1)
-                * (record.size(Window.CHANNELS) / record.size(GROUPS));
+            return record.size(KERNEL) * record.size(KERNEL + 1) * (record.size(Window.CHANNELS) / record.size(GROUPS));
         }
     }
 

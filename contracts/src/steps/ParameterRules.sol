@@ -33,7 +33,7 @@ library ParameterRules {
             uint256 bytes_ = r.size(17);
             uint256 size = r.size(7) * r.size(8) * (r.size(3) / r.size(15)) * bytes_;
             uint256 row = parameters.read(channel * (size + 5), size + 5);
-            int256 limit = bytes_ == 1 ? int256(127) : int256(32767);
+            int256 limit = bytes_ == 1 ? int256(127) : int256(32_767);
             uint256 sum = 0;
             for (uint256 pointer = row; pointer < row + size; pointer += bytes_) {
                 int256 weight = _weight(pointer, bytes_);

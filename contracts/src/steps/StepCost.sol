@@ -2,23 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Merkle} from "../libraries/Merkle.sol";
-import {
-    ARG,
-
-    INPUT,
-
-    LINEAR,
-    MAP,
-    MATMUL,
-    MAX,
-
-    RESCALE,
-    Record,
-    SELECT,
-    SUM,
-    TABLE,
-    TREE
-} from "./Record.sol";
+import {ARG, INPUT, LINEAR, MAP, MATMUL, MAX, RESCALE, Record, SELECT, SUM, TABLE, TREE} from "./Record.sol";
 
 /// @dev Reads of one blob: `rows` separate places, in each `taps` runs of `run` bytes, `step` bytes apart; all aligned to `align_`.
 struct BlobReads {
@@ -54,8 +38,8 @@ library StepCost {
         unchecked {
             Work memory work;
             _count(work, record);
-            uint256 execution = CALLDATA * work.bytes_ + HASH * work.hashes + PRODUCT * work.products
-                + OPERATION * work.operations;
+            uint256 execution =
+                CALLDATA * work.bytes_ + HASH * work.hashes + PRODUCT * work.products + OPERATION * work.operations;
             uint256 floor = FLOOR * work.bytes_;
             return (work.bytes_, BASE + (floor > execution ? floor : execution));
         }
