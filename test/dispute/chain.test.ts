@@ -1,34 +1,23 @@
-import type { TransactionReceipt } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  answerCall,
-  answerRootsCall,
-  commitFaultCall,
-  demandCall,
-  demandNodeCall,
-  expireCall,
-  proveFaultCall,
-} from '../../contracts/client/board/calls.ts';
-import { readClocks, readDispute, readPrice } from '../../contracts/client/board/read.ts';
+import { readClocks, readDispute } from '../../contracts/client/board/read.ts';
 import { LOCAL_CONSTANTS } from '../../contracts/client/deploy.ts';
 import { answerData } from '../../core/dispute/answers.ts';
 import type { Clocks } from '../../core/dispute/clocks.ts';
-import { type Challenge, decide, type Move } from '../../core/dispute/decide.ts';
-import { inputLeafUnits, inputsFromAnswers, openDemands } from '../../core/dispute/observed.ts';
+import { decide, type Move } from '../../core/dispute/decide.ts';
+import { inputLeafUnits } from '../../core/dispute/observed.ts';
 import { openRecord, openRoots } from '../../core/dispute/openings.ts';
 import { programTrees } from '../../core/dispute/program-trees.ts';
 import { parameterLeafUnit, recordUnit, TENSOR_ROOTS, tensorUnit, type Unit } from '../../core/dispute/units.ts';
 import { execute } from '../../core/execute.ts';
 import { toHash } from '../../core/keccak.ts';
 import type { Program } from '../../core/program/types.ts';
-import type { TypedArray } from '../../core/tensor.ts';
 import { buildTrace, outputRoot, type Trace } from '../../core/trace.ts';
 import { EMPTY, nodeAt, openNodes } from '../../core/tree.ts';
-import { type DisputeCase, disputeCase, faultyRun } from '../support/dispute-cases.ts';
-import { type Actor, DisputeChain, type OpenClaim } from '../support/dispute-chain.ts';
+import { disputeCase, faultyRun } from '../support/dispute-cases.ts';
+import { DisputeChain } from '../support/dispute-chain.ts';
+import { act, answerAll, PROMPT, play } from '../support/dispute-play.ts';
 import { Random } from '../support/random.ts';
 
-const SALT = `0x${'5a'.repeat(32)}` as const;
 const FINAL = 3;
 const FAULTED = 4;
 /** A quarter of a transaction's gas cap (EIP-7825). */
@@ -45,114 +34,13 @@ afterAll(async () => {
   await chain.stop();
 });
 
-interface Manners {
-  /** Serves nodes and leaves over HTTP. */
-  readonly serves: boolean;
-  /** The challenger does not know the input. */
-  readonly hidesInput: boolean;
-  /** Answers in the last seconds. */
-  readonly stalls: boolean;
-  /** Units it never answers. */
-  withholds(unit: Unit): boolean;
-}
-
-const PROMPT: Manners = { serves: true, hidesInput: false, stalls: false, withholds: () => false };
-
-interface Played {
-  readonly claim: OpenClaim;
-  readonly moves: readonly Move[];
-  readonly receipts: readonly TransactionReceipt[];
-}
-
-/** One claim, one challenger that follows `decide`, one prover with its manners, to the end. */
-async function play(given: DisputeCase, tensors: readonly TypedArray[], manners: Manners): Promise<Played> {
-  const { program } = given;
-  const trees = programTrees(program);
-  const posted = buildTrace(tensors);
-  const claim = await chain.claim(program, given.inputs, tensors, outputRoot(program, posted.roots));
-  let own: Trace | undefined = manners.hidesInput ? undefined : buildTrace(execute(program, given.inputs));
-  let committed: Challenge['committed'];
-  const moves: Move[] = [];
-  const receipts: TransactionReceipt[] = [];
-  for (let turn = 0; turn < 100; turn++) {
-    const dispute = await readDispute(chain.client, chain.deployed.board, claim, claim.fromBlock);
-    const inputs = own === undefined ? inputsFromAnswers(program, dispute) : undefined;
-    if (inputs !== undefined) own = buildTrace(execute(program, inputs));
-    const { time, block } = await chain.now();
-    const challenge: Challenge = {
-      trees,
-      claim,
-      greatestDepth: claim.record.greatestDepth,
-      clocks,
-      now: time,
-      block,
-      self: chain.address('challenger'),
-      ...(manners.serves ? { fetched: (unit: Unit) => answerData(trees, posted, unit) } : {}),
-      ...(committed === undefined ? {} : { committed }),
-    };
-    const move = decide(challenge, own, dispute);
-    moves.push(move);
-    if (move.type === 'done') return { claim, moves, receipts };
-    if (move.type === 'wait') await chain.advanceTo(move.until);
-    else {
-      const receipt = await act(claim, move);
-      receipts.push(receipt);
-      if (move.type === 'commit')
-        committed = { position: move.fault.position, element: move.fault.element, block: Number(receipt.blockNumber) };
-    }
-    receipts.push(...(await answerAll(claim, program, posted, manners)));
-  }
-  throw new Error('the dispute does not end');
-}
-
-async function act(claim: OpenClaim, move: Move, actor: Actor = 'challenger'): Promise<TransactionReceipt> {
-  const { board } = chain.deployed;
-  const price = async (units: readonly Unit[]): Promise<bigint> =>
-    ((await readPrice(chain.client, board, claim.modelId, units)) * 13n) / 10n;
-  switch (move.type) {
-    case 'demand':
-      return chain.send(actor, demandCall(board, claim, move.units, await price(move.units)));
-    case 'demandNode':
-      return chain.send(actor, demandNodeCall(board, claim, move.unit, move.proof, await price([move.unit])));
-    case 'expire':
-      return chain.send(actor, expireCall(board, claim, move.unit));
-    case 'commit':
-      return chain.send(actor, commitFaultCall(board, chain.address(actor), claim, move.fault, SALT));
-    case 'prove':
-      return chain.send(actor, proveFaultCall(board, claim, move.fault, SALT));
-    case 'done':
-    case 'wait':
-    case 'fetch':
-      throw new Error(`${move.type} is no transaction`);
-  }
-}
-
-/** The prover's answers to whatever is open and not withheld: the root list, then everything else at once. */
-async function answerAll(claim: OpenClaim, program: Program, posted: Trace, manners: Manners): Promise<TransactionReceipt[]> {
-  const { board } = chain.deployed;
-  const { time } = await chain.now();
-  const dispute = await readDispute(chain.client, board, claim, claim.fromBlock);
-  const open = openDemands(dispute).filter(({ unit, deadline }) => !manners.withholds(unit) && deadline > time);
-  if (open.length === 0) return [];
-  if (manners.stalls) await chain.advanceTo(open[0]!.deadline - 2);
-  const receipts: TransactionReceipt[] = [];
-  if (open.some(({ unit }) => unit.kind === 'tensorRoots'))
-    receipts.push(await chain.send('key', answerRootsCall(board, claim, posted.roots)));
-  const trees = programTrees(program);
-  const answers = open
-    .filter(({ unit }) => unit.kind !== 'tensorRoots')
-    .map(({ unit }) => ({ claim, unit, data: answerData(trees, posted, unit)! }));
-  if (answers.length > 0) receipts.push(await chain.send('key', answerCall(board, answers)));
-  return receipts;
-}
-
 describe('a wrong claim on the real contracts', () => {
   it('dies in four transactions when the prover serves its trace', async () => {
     const r = new Random(0xfa57);
     for (let round = 0; round < 8; round++) {
       const given = disputeCase(r);
       const { position, element, tensors } = faultyRun(r, given);
-      const { claim, moves, receipts } = await play(given, tensors, PROMPT);
+      const { claim, moves, receipts } = await play(chain, clocks, given, tensors, PROMPT);
       expect(await chain.statusOf(claim), `round ${round}`).toBe(FAULTED);
       expect(moves.find((move) => move.type === 'prove')?.fault).toMatchObject({ position, element });
       expect(receipts.length).toBe(4);
@@ -165,7 +53,12 @@ describe('a wrong claim on the real contracts', () => {
     for (let round = 0; round < 5; round++) {
       const given = disputeCase(r);
       const { position, element, tensors } = faultyRun(r, given);
-      const { claim, moves, receipts } = await play(given, tensors, { ...PROMPT, serves: false, hidesInput: true, stalls: true });
+      const { claim, moves, receipts } = await play(chain, clocks, given, tensors, {
+        ...PROMPT,
+        serves: false,
+        hidesInput: true,
+        stalls: true,
+      });
       expect(await chain.statusOf(claim), `round ${round}`).toBe(FAULTED);
       expect(moves.find((move) => move.type === 'prove')?.fault).toMatchObject({ position, element });
       expect(receipts.length).toBeLessThanOrEqual(18);
@@ -179,7 +72,7 @@ describe('a wrong claim on the real contracts', () => {
       const { tensors } = faultyRun(r, given);
       const before = await chain.freeStake('challenger');
       const manners = { ...PROMPT, serves: false, hidesInput: true, withholds: (unit: Unit) => unit.kind === kind };
-      const { claim, moves } = await play(given, tensors, manners);
+      const { claim, moves } = await play(chain, clocks, given, tensors, manners);
       expect(await chain.statusOf(claim), kind).toBe(FAULTED);
       const wasAsked = moves.some((move) => move.type === 'expire' && move.unit.kind === kind);
       // A tensor of one leaf has no nodes to withhold.
@@ -205,12 +98,12 @@ describe('a right claim on the real contracts', () => {
         TENSOR_ROOTS,
       ];
       const before = await chain.credit('prover');
-      await act(claim, { type: 'demand', units }, 'friend');
-      const answered = await answerAll(claim, given.program, posted, PROMPT);
+      await act(chain, claim, { type: 'demand', units }, 'friend');
+      const answered = await answerAll(chain, claim, given.program, posted, PROMPT);
       for (let i = 0; i < 12; i++) {
         const dispute = await readDispute(chain.client, chain.deployed.board, claim, claim.fromBlock);
-        await act(claim, anyNode(r, given.program, posted, dispute.roots ?? []), 'friend');
-        answered.push(...(await answerAll(claim, given.program, posted, PROMPT)));
+        await act(chain, claim, anyNode(r, given.program, posted, dispute.roots ?? []), 'friend');
+        answered.push(...(await answerAll(chain, claim, given.program, posted, PROMPT)));
       }
       // HarassmentPays: answering cost less than it earned, at the fee that the board reads.
       const earned = (await chain.credit('prover')) - before;
@@ -233,8 +126,8 @@ describe('a right claim on the real contracts', () => {
     const right = execute(given.program, given.inputs);
     const posted = buildTrace(right);
     const claim = await chain.claim(given.program, given.inputs, right, outputRoot(given.program, posted.roots));
-    await act(claim, { type: 'demand', units: [TENSOR_ROOTS] });
-    await answerAll(claim, given.program, posted, PROMPT);
+    await act(chain, claim, { type: 'demand', units: [TENSOR_ROOTS] });
+    await answerAll(chain, claim, given.program, posted, PROMPT);
     // What the challenger would send against the faulty run, with the right trace's openings.
     const dispute = await readDispute(chain.client, chain.deployed.board, claim, claim.fromBlock);
     const fetched = (unit: Unit) => answerData(programTrees(given.program), posted, unit);
@@ -251,8 +144,8 @@ describe('a right claim on the real contracts', () => {
     const move = decide(challenge, buildTrace(tensors), dispute);
     if (move.type !== 'commit') throw new Error(`expected a commitment, got ${move.type}`);
     expect(move.fault).toMatchObject({ position, element });
-    await act(claim, move, 'friend');
-    await expect(act(claim, { type: 'prove', fault: move.fault }, 'friend')).rejects.toThrow(/NoFault|SourceNotOpened/);
+    await act(chain, claim, move, 'friend');
+    await expect(act(chain, claim, { type: 'prove', fault: move.fault }, 'friend')).rejects.toThrow(/NoFault|SourceNotOpened/);
   });
 });
 

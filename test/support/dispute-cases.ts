@@ -52,6 +52,30 @@ export function disputeCase(r: Random): DisputeCase {
   return { program, inputs };
 }
 
+function recompute(program: Program, tensors: TypedArray[], position: number): void {
+  for (const [next, instruction] of program.instructions.entries()) {
+    if (next <= position) continue;
+    const out = allocate(instruction.type, instruction.length);
+    const sources = instruction.sources.map((source) => tensors[source]!);
+    executeInstruction(instruction, sources, out);
+    tensors[next] = out;
+  }
+}
+
+/** A run with one element raised by one (or lowered at the top), and all that follows from it; the output's first element too. */
+export function spoiledFrom(program: Program, right: readonly TypedArray[], position: number, element: number): TypedArray[] {
+  const tensors: TypedArray[] = right.map((tensor) => tensor.slice());
+  const spoil = (tensor: number, at: number): void => {
+    const value = tensors[tensor]![at]!;
+    tensors[tensor]![at] = value === TYPE_MAXIMUM[program.instructions[tensor]!.type] ? value - 1 : value + 1;
+  };
+  spoil(position, element);
+  recompute(program, tensors, position);
+  const last = tensors.length - 1;
+  if (tensorRoot(tensors[last]!) === tensorRoot(right[last]!)) spoil(last, 0);
+  return tensors;
+}
+
 /** Another value of the type. */
 function otherValue(r: Random, type: ElementType, value: number): number {
   const other = r.chance(0.5) ? r.integer(TYPE_MINIMUM[type], TYPE_MAXIMUM[type]) : value + 1;
@@ -72,13 +96,7 @@ export function faultyRun(r: Random, { program, inputs }: DisputeCase): { positi
     tensors[tensor]![at] = otherValue(r, program.instructions[tensor]!.type, tensors[tensor]![at]!);
   };
   spoil(position, element);
-  for (const [next, instruction] of program.instructions.entries()) {
-    if (next <= position) continue;
-    const out = allocate(instruction.type, instruction.length);
-    const sources = instruction.sources.map((source) => tensors[source]!);
-    executeInstruction(instruction, sources, out);
-    tensors[next] = out;
-  }
+  recompute(program, tensors, position);
   const last = tensors.length - 1;
   if (tensorRoot(tensors[last]!) === tensorRoot(right[last]!)) spoil(last, 0);
   return { position, element, tensors };

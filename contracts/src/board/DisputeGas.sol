@@ -15,17 +15,17 @@ library DisputeGas {
     /// @notice Leaves of the input that the dearest dispute accounts for.
     uint256 internal constant INPUT_LEAVES = 32;
 
-    uint256 internal constant COMMIT = 60_000;
+    uint256 internal constant COMMIT = 50_000;
     /// @notice Openings, verdict and payouts of proveFault, without the step.
-    uint256 internal constant PROVE = 700_000;
+    uint256 internal constant PROVE = 350_000;
 
     function demandGas(UnitKind kind) internal pure returns (uint256) {
-        return kind < UnitKind.NodeChildren ? 150_000 : 220_000;
+        return kind < UnitKind.NodeChildren ? 140_000 : 175_000;
     }
 
     /// @param instructions the model's instruction count; matters for TensorRoots only
     function answerGas(UnitKind kind, uint256 instructions) internal pure returns (uint256) {
-        if (kind == UnitKind.TensorRoots) return 150_000 + 2000 * instructions;
+        if (kind == UnitKind.TensorRoots) return 150_000 + 1500 * instructions;
         return 180_000;
     }
 

@@ -29,9 +29,11 @@ library FlatTensors {
     function leafAt(FlatTensor memory t, uint256 index) internal pure returns (bytes memory leaf) {
         if (t.changed && index == t.index) return t.leaf;
         uint256 rest = (uint256(t.length) << t.elementType) - index * CHUNK;
-        leaf = new bytes(rest < CHUNK ? rest : CHUNK);
-        for (uint256 i = 0; i < leaf.length; ++i) {
-            leaf[i] = t.fill;
+        leaf = _full(t.fill);
+        if (rest < CHUNK) {
+            assembly ("memory-safe") {
+                mstore(leaf, rest)
+            }
         }
     }
 
@@ -94,8 +96,13 @@ library FlatTensors {
 
     function _full(bytes1 fill) private pure returns (bytes memory leaf) {
         leaf = new bytes(CHUNK);
-        for (uint256 i = 0; i < CHUNK; ++i) {
-            leaf[i] = fill;
+        // A byte times 0x0101…01 is the byte in every place of a word.
+        uint256 word = uint256(uint8(fill)) * (type(uint256).max / 255);
+        assembly ("memory-safe") {
+            for { let place := add(leaf, 32) } lt(place, add(leaf, 544)) { place := add(place, 32) } { mstore(
+                place,
+                word
+            ) }
         }
     }
 }
