@@ -16,7 +16,7 @@ async function selftestOn(cpu: string): Promise<z.infer<typeof reportSchema>> {
   const script = path.join(ROOT, 'test/support/emulated-selftest.ts');
   const { stdout } = await run('qemu-x86_64', ['-cpu', cpu, process.execPath, '--import', 'tsx', script], {
     cwd: ROOT,
-    timeout: 290_000,
+    timeout: 590_000,
     maxBuffer: 16 << 20,
   });
   return reportSchema.parse(JSON.parse(stdout));
@@ -26,7 +26,7 @@ describe('processors without VNNI compute the same bits', () => {
   test.each([
     ['Haswell', 'AVX2, where wide signed weights saturate', true],
     ['Nehalem', 'SSE alone', false],
-  ])('%s: %s', async (cpu, _, saturates) => {
+  ])('%s: %s', { timeout: 600_000 }, async (cpu, _, saturates) => {
     const report = await selftestOn(cpu);
     expect(report.faults).toEqual([]);
     expect(report.passed).toBe(true);
