@@ -1,7 +1,14 @@
 import { type CircuitEstimate, estimateCircuit } from '../circuits/compile.ts';
-import { worstStep } from '../core/program/cost.ts';
+import { AssayError } from '../core/errors.ts';
+import { requireDisputable, worstStep } from '../core/program/cost.ts';
 import type { AnyInstruction, Program } from '../core/program/types.ts';
 import { type ProvingEstimate, provingEstimate } from './proving-estimate.ts';
+
+export interface Availability {
+  readonly available: boolean;
+  /** Why not. */
+  readonly reason?: string;
+}
 
 /** What a program costs in each tier, from the program alone. */
 export interface Inspection {
@@ -15,8 +22,9 @@ export interface Inspection {
   readonly activations: number;
   readonly tensors: number;
   readonly tiers: {
-    readonly optimistic: { readonly available: true; readonly stepBytes: number; readonly stepGas: number; readonly depth: number };
-    readonly zk: { readonly available: boolean; readonly reason?: string };
+    /** The dearest step of a dispute, and the greatest depth of a tree it opens. */
+    readonly optimistic: Availability & { readonly stepBytes: number; readonly stepGas: number; readonly depth: number };
+    readonly zk: Availability;
   };
   /** Rows of the circuit, and the power of two that they fit into; 0 outside the zk tier. */
   readonly constraints: number;
@@ -55,6 +63,16 @@ export function parametersOf(instruction: AnyInstruction): number {
   return 0;
 }
 
+function disputable(program: Program): Availability {
+  try {
+    requireDisputable(program);
+    return { available: true };
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    return { available: false, reason: `${error.message} (instruction ${error.facts.instruction}, ${error.facts.kind})` };
+  }
+}
+
 /** Cost: compiles the circuit, linear in the multiply-adds. */
 export function inspectProgram(program: Program, estimate: CircuitEstimate = estimateCircuit(program)): Inspection {
   const { instructions } = program;
@@ -70,7 +88,7 @@ export function inspectProgram(program: Program, estimate: CircuitEstimate = est
     activations: sum(({ kind, length }) => (kind === 'input' || kind === 'map' ? 0 : length)),
     tensors: instructions.length,
     tiers: {
-      optimistic: { available: true, stepBytes: worst.bytes, stepGas: worst.gas, depth: worst.depth },
+      optimistic: { ...disputable(program), stepBytes: worst.bytes, stepGas: worst.gas, depth: worst.depth },
       zk:
         notInTier === undefined
           ? { available: true }

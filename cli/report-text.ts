@@ -20,7 +20,10 @@ export function costText(inspection: Inspection & { readonly operators?: Readonl
       'size',
       `${count(inspection.parameters)} parameters, ${count(inspection.macs)} multiply-adds, ${count(inspection.activations)} activations`,
     ],
-    ['optimistic tier', `yes; worst dispute step ${bytes(optimistic.stepBytes)}, ${count(optimistic.stepGas)} gas`],
+    [
+      'optimistic tier',
+      `${optimistic.available ? 'yes' : `no: ${optimistic.reason}`}; worst dispute step ${bytes(optimistic.stepBytes)}, ${count(optimistic.stepGas)} gas`,
+    ],
     [
       'zk tier',
       zk.available ? `yes; ${count(inspection.constraints)} constraints in a domain of ${count(inspection.domain)}` : `no: ${zk.reason}`,

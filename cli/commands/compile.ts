@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { encodeRecords, instructionRoot } from '../../core/program/codec.ts';
+import { requireDisputable } from '../../core/program/cost.ts';
 import { writeModelDirectory } from '../../runtime/model-directory.ts';
 import { endableAtOnce } from '../cleanup.ts';
 import { checkFolderTarget, writeFolder } from '../files.ts';
@@ -37,6 +38,8 @@ async function compile(file: string, options: Options, output: Output): Promise<
   const { program, report } = compileSource(file, source, options, output);
   output.progress('counting constraints');
   const inspection = endableAtOnce(() => inspectProgram(program));
+  // A program that can neither be proved nor disputed is of no use to anybody.
+  if (!inspection.tiers.zk.available) requireDisputable(program);
   const { name, inputs, outputs } = program.interface;
   const full = {
     name,
