@@ -23,9 +23,8 @@ test('contracts name one another, and nothing exceeds the size a contract may ha
   const client = createPublicClient({ chain: anvil, transport: http(chain.url) });
   const wallet = createWalletClient({ account, chain: anvil, transport: http(chain.url) });
   const deployed = await deployAssay(wallet, client, LOCAL_CONSTANTS);
-  const read = <T>(result: Promise<T>): Promise<T> => result;
   const { registry, vault, requests, board, validator, stepVerifier } = deployed;
-  expect(await read(client.readContract({ address: registry, abi: modelRegistryAbi, functionName: 'VALIDATOR' }))).toBe(validator);
+  expect(await client.readContract({ address: registry, abi: modelRegistryAbi, functionName: 'VALIDATOR' })).toBe(validator);
   expect(await client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'REQUESTS' })).toBe(requests);
   expect(await client.readContract({ address: requests, abi: requestsAbi, functionName: 'VAULT' })).toBe(vault);
   expect(await client.readContract({ address: requests, abi: requestsAbi, functionName: 'BOARD' })).toBe(board);
