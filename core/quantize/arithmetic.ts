@@ -36,8 +36,16 @@ export function ratioOf(ratio: number, most: number, bits: number, biasUnits = 0
 }
 
 export function multiply(q: Quantizer, id: number, node: MultiplyNode): IntegerTensor {
+  const plain = [integerTensor(q, node.sources[0]!), integerTensor(q, node.sources[1]!)] as const;
+  const size = (t: IntegerTensor): number => magnitude(t.quantization.type, t.quantization.zero);
+  // A 32-bit operand stays as it is where the other one is a flag; otherwise both come in 16 bits.
+  const fits = size(plain[0]) * size(plain[1]) < EXACT_LIMIT / 4;
+  const [a, b] = fits ? plain : [inType(q, node.sources[0]!, ['i16', 'u8']), inType(q, node.sources[1]!, ['i16', 'u8'])];
+  const own = classOf(q, id);
+  const exact = a.quantization.scale * b.quantization.scale * Math.abs(node.scale);
+  if (own.type === 'i32' && own.members.length === 1 && Math.max(-own.low, own.high) < exact * 2 ** 30)
+    own.quantization ??= { type: 'i32', scale: exact, zero: 0 };
   const out = quantizationOf(q, id);
-  const [a, b] = [inType(q, node.sources[0]!, ['i16', 'u8']), inType(q, node.sources[1]!, ['i16', 'u8'])];
   const most = magnitude(a.quantization.type, a.quantization.zero) * magnitude(b.quantization.type, b.quantization.zero);
   const ratio = (node.scale * a.quantization.scale * b.quantization.scale) / out.scale;
   const { multiplier, shift, bias } = ratioOf(ratio, most, 18, out.zero);

@@ -150,6 +150,9 @@ function wanted(node: NetNode, position: number, out: ElementType, mode: Mode): 
       return position === 0 ? 'u8' : out;
     case 'gather':
       return position === 0 ? out : 'u8';
+    case 'multiply':
+      // A product that is compared keeps the bits of what a flag selects.
+      return out === 'i32' ? 'i32' : 'i16';
     default:
       return 'i16';
   }

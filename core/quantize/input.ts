@@ -34,9 +34,6 @@ export function input(q: Quantizer, id: number, node: InputNode): IntegerTensor 
       own.quantization = { type: 'u8', scale: grid.step, zero };
     else if (grid !== undefined && grid.low < 0) own.quantization = { type: 'u8', scale: grid.step, zero };
   }
-  // Powers of two keep most float32 values exact, so that a threshold is met where it was met.
-  if (!own.exact && own.type === 'i32')
-    own.quantization = { type: 'i32', scale: 2 ** (Math.ceil(Math.log2((Math.max(-own.low, own.high) || 1) * 4)) - 30), zero: 0 };
   const quantization = quantizationOf(q, id);
   q.emitter.label = node.name;
   return {

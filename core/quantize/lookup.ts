@@ -28,11 +28,6 @@ export function unary(q: Quantizer, id: number, node: UnaryNode): IntegerTensor 
 }
 
 export function lookup(q: Quantizer, id: number, node: LookupNode): IntegerTensor {
-  const own = classOf(q, id);
-  if (own.type === 'i32' && !own.exact) {
-    const most = node.table.reduce((top, v) => Math.max(top, Math.abs(v)), 1e-30);
-    own.quantization ??= { type: 'i32', scale: most / 2 ** 24, zero: 0 };
-  }
   const out = quantizationOf(q, id);
   const source =
     node.offset === 0 && node.channels === 1 ? fromStart(q, node.sources[0]!, node.entries) : integerTensor(q, node.sources[0]!);

@@ -43,7 +43,9 @@ export function covering(type: ElementType, low: number, high: number, steps: nu
     const scale = ((most - least || 1) / 255) * factor;
     return { type, scale, zero: Math.min(255, Math.max(0, Math.round(-least / scale))) };
   }
-  const half = type === 'i16' ? Math.min(steps, 65536) / 2 - 1 : 2 ** 30;
+  // Powers of two keep float32 values exact in 32 bits, so that a threshold is met where it was met.
+  if (type === 'i32') return { type, scale: 2 ** (Math.ceil(Math.log2((Math.max(-least, most) || 1) * factor)) - 28), zero: 0 };
+  const half = Math.min(steps, 65536) / 2 - 1;
   return { type, scale: ((Math.max(-least, most) || 1) / half) * factor, zero: 0 };
 }
 
