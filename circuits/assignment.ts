@@ -59,7 +59,10 @@ export function smallPart(cs: ConstraintSystem, values: Assignment, row: number,
 export function bigPart(cs: ConstraintSystem, values: Assignment, row: number, part: number): bigint {
   const { from, to } = cs.part(row, part);
   let sum = 0n;
-  for (let i = from; i < to; i++) sum += cs.bigCoefficient(cs.termCodes.data[i]!) * values.get(cs.termWires.data[i]!);
+  for (let i = from; i < to; i++) {
+    const wire = cs.termWires.data[i]!;
+    if (values.small[wire] !== 0) sum += cs.bigCoefficient(cs.termCodes.data[i]!) * values.get(wire);
+  }
   return sum;
 }
 

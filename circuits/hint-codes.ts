@@ -18,6 +18,8 @@ export const HINT_CODES = {
   squareRoot: 7,
   /** [wire] the context: a public signal that is given, not computed. */
   context: 8,
+  /** [row, wire] 1 where the B part is zero, else 0. */
+  isZero: 9,
 } as const;
 
 export type HintName = keyof typeof HINT_CODES;

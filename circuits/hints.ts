@@ -124,6 +124,9 @@ const SOLVERS: { readonly [K in HintName]: Solver } = {
   context(s, at) {
     s.values.set(s.args[at]!, s.given.context);
   },
+  isZero(s, at) {
+    s.values.setSmall(s.args[at + 1]!, small(s, s.args[at]!, PART_B) === 0 ? 1 : 0);
+  },
 };
 
 const BY_CODE: Solver[] = [];

@@ -1,4 +1,4 @@
-import { FIELD_PRIME, inverses, reduce } from './field.ts';
+import { FIELD_PRIME, inverse, inverses, reduce } from './field.ts';
 
 /** Coefficients over the field, lowest first, in [0, p); the highest is not zero (the zero polynomial is empty). */
 export type Polynomial = readonly bigint[];
@@ -69,4 +69,24 @@ export function divideMonic(a: Polynomial, divisor: Polynomial): { quotient: Pol
     for (let j = 0; j <= degree; j++) rest[i - degree + j] = reduce(rest[i - degree + j]! - factor * divisor[j]!);
   }
   return { quotient: trim(quotient), remainder: trim(rest.slice(0, degree)) };
+}
+
+const matrices = new Map<number, readonly Polynomial[]>();
+
+/** Row j holds the weights by which the values at 0..n−1 make the coefficient of x^j: the inverse Vandermonde matrix. Cached. */
+export function interpolationMatrix(n: number): readonly Polynomial[] {
+  const known = matrices.get(n);
+  if (known !== undefined) return known;
+  const zero = vanishing(n);
+  const lagrange = Array.from({ length: n }, (_, node) => {
+    // Π_{i≠node} (x − i) by synthetic division, over its value at the node.
+    const { quotient } = divideMonic(zero, [reduce(-BigInt(node)), 1n]);
+    let value = 0n;
+    for (let i = quotient.length - 1; i >= 0; i--) value = reduce(value * BigInt(node) + quotient[i]!);
+    const scale = inverse(value);
+    return quotient.map((coefficient) => (coefficient * scale) % FIELD_PRIME);
+  });
+  const matrix = Array.from({ length: n }, (_, j) => lagrange.map((polynomial) => polynomial[j] ?? 0n));
+  matrices.set(n, matrix);
+  return matrix;
 }

@@ -4,12 +4,15 @@ import { FIELD_PRIME, inverse, reduce } from '../field.ts';
 import { constantForm, constantOf, type LinearForm, ZERO_FORM } from '../linear-form.ts';
 import { addPolynomials, divideMonic, interpolate, type Polynomial, scalePolynomial, shiftPolynomial, vanishing } from '../polynomial.ts';
 import { isNonNegative } from './compare.ts';
+import { type Grid, lookupGrid, planGrid } from './grid-lookup.ts';
 import { positivePart } from './positive-part.ts';
 import { choose } from './product.ts';
 import { narrow } from './range.ts';
 
-/** Larger domains take too long to interpolate and leave no advantage over splitting the table. */
-export const LOOKUP_LIMIT = 1024;
+/** Largest domain of a lookup. */
+export const LOOKUP_LIMIT = 1 << 16;
+/** Largest domain of one polynomial; beyond it interpolation takes long and its terms swell the key. */
+const POLYNOMIAL_LIMIT = 512;
 
 /** Reusable across the elements that share a table: how a polynomial is evaluated with few products. */
 export interface LookupPlan {
@@ -20,6 +23,7 @@ export interface LookupPlan {
 type Shape =
   | { readonly kind: 'line'; readonly slope: number; readonly start: number }
   | { readonly kind: 'two lines'; readonly at: number; readonly left: Line; readonly right: Line }
+  | { readonly kind: 'grid'; readonly grid: Grid }
   | { readonly kind: 'polynomial'; readonly monic: Polynomial; readonly scale: bigint; readonly step: number; readonly levels: number };
 
 interface Line {
@@ -33,12 +37,14 @@ function cost(step: number, levels: number): number {
 }
 
 /**
- * Plans y = values[x] for x in 0..n−1, n ≤ 1024: a line is free, two lines (steps, knees) need one comparison, anything else is the
- * interpolation polynomial, made monic of degree step·(2^levels − 1) (Paterson–Stockmeyer; 26 rows for any 256 entries).
+ * Plans y = values[x] for x in 0..n−1, n ≤ 65536: a line is free, two lines (steps, knees) need one comparison, anything else up to 512
+ * entries is the interpolation polynomial, made monic of degree step·(2^levels − 1) (Paterson–Stockmeyer; 26 rows for any 256 entries),
+ * and what is larger a grid of polynomials.
  */
 export function planLookup(values: readonly number[]): LookupPlan {
   invariant(values.length >= 1 && values.length <= LOOKUP_LIMIT, 'lookup table out of range');
-  return { values, shape: line(values) ?? twoLines(values) ?? polynomial(values) };
+  const large = values.length > POLYNOMIAL_LIMIT;
+  return { values, shape: line(values) ?? twoLines(values) ?? (large ? { kind: 'grid', grid: planGrid(values) } : polynomial(values)) };
 }
 
 function line(values: readonly number[]): Shape | undefined {
@@ -82,7 +88,7 @@ function polynomial(values: readonly number[]): Shape {
  * y = table[x].
  * Precondition: x is proved to lie in 0..n−1. Outside, y is whatever the line or polynomial gives there.
  * Unique: no hints are left free, every wire is a function of x. Cost: 0 for a line, bits of x + 2 or 3 for two lines, otherwise
- * `cost(step, levels)`: 26 rows for 256 arbitrary entries, whatever they are.
+ * `cost(step, levels)`: 26 rows for 256 arbitrary entries, whatever they are; a grid beyond 512 entries.
  */
 export function lookup(cs: ConstraintSystem, x: LinearForm, plan: LookupPlan): LinearForm {
   const known = constantOf(x);
@@ -91,7 +97,13 @@ export function lookup(cs: ConstraintSystem, x: LinearForm, plan: LookupPlan): L
   const { shape } = plan;
   if (shape.kind === 'line') return cs.sum([x, shape.slope], [constantForm(shape.start)]);
   if (shape.kind === 'two lines') return lookupTwoLines(cs, x, shape);
-  return lookupPolynomial(cs, x, shape, plan.values.slice(x.low, x.high + 1));
+  const reachable = plan.values.slice(x.low, x.high + 1);
+  if (shape.kind === 'grid') return lookupGrid(cs, narrow(cs, x, 1), shape.grid, extremes(reachable));
+  return lookupPolynomial(cs, x, shape, reachable);
+}
+
+function extremes(values: readonly number[]): { low: number; high: number } {
+  return values.reduce((e, v) => ({ low: Math.min(e.low, v), high: Math.max(e.high, v) }), { low: Infinity, high: -Infinity });
 }
 
 function lookupTwoLines(cs: ConstraintSystem, x: LinearForm, shape: Shape & { kind: 'two lines' }): LinearForm {
@@ -122,7 +134,8 @@ function lookupPolynomial(
   values: readonly number[],
 ): LinearForm {
   const x = narrow(cs, input, 1);
-  const y = cs.wireOf(Math.min(...values), Math.max(...values));
+  const { low, high } = extremes(values);
+  const y = cs.wireOf(low, high);
   const powers = powersOf(cs, x, shape.step, shape.levels);
   const target = cs.form(y, inverse(shape.scale));
   evaluate(cs, shape.monic, shape, powers, shape.levels, target);

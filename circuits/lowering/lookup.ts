@@ -30,6 +30,31 @@ function clampedIndex(cs: ConstraintSystem, form: LinearForm, offset: number, co
   return requantize(cs, cs.sum([form], [constantForm(-offset)]), 0, 0, count - 1);
 }
 
+/** From how many entries on it pays to clamp an index that need not be. */
+const TRIM_FROM = 512;
+
+interface Reach {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The entries that an index can reach and that differ: where a clamp is needed anyway, or the table is large, the constant stretches at
+ * its ends are clamped away.
+ */
+function reachOf(index: LinearForm, entries: number, read: (index: number) => readonly number[]): Reach {
+  let from = Math.max(0, Math.min(index.low, entries - 1));
+  let to = Math.min(entries - 1, Math.max(index.high, 0));
+  if (index.low >= 0 && index.high < entries && to - from < TRIM_FROM) return { from, to };
+  const same = (a: number, b: number): boolean => {
+    const other = read(b);
+    return read(a).every((value, i) => value === other[i]);
+  };
+  while (from < to && same(from, from + 1)) from++;
+  while (to > from && same(to, to - 1)) to--;
+  return { from, to };
+}
+
 /** Tables: constants become labels of a tree that feeds them, else a polynomial over the reachable entries. */
 export function lowerTable(context: LoweringContext, instruction: Instruction<'table'>, sources: Sources): Cell[] {
   const { cs, readers } = context;
@@ -46,13 +71,14 @@ export function lowerTable(context: LoweringContext, instruction: Instruction<'t
       for (let i = 0; i < a.width; i++) out.push(formCell(cell.decision.evaluate((node) => entry(clamped(node), i))));
       return;
     }
-    const index = clampedIndex(cs, materialize(cs, cell), a.offset, a.entries);
-    const count = index.high - index.low + 1;
+    const given = cs.sum([materialize(cs, cell)], [constantForm(-a.offset)]);
+    const reach = reachOf(given, a.entries, (index) => Array.from({ length: a.width }, (_, i) => entry(index, i)));
+    const count = reach.to - reach.from + 1;
     if (count > LOOKUP_LIMIT) throw new NotInTier(`a table with ${count} reachable entries, the limit is ${LOOKUP_LIMIT}`);
-    const x = cs.sum([index], [constantForm(-index.low)]);
+    const x = cs.sum([requantize(cs, given, 0, reach.from, reach.to)], [constantForm(-reach.from)]);
     for (let i = 0; i < a.width; i++) {
-      const key = `${channel}:${index.low}:${index.high}:${i}`;
-      const plan = plans.get(key) ?? planLookup(Array.from({ length: count }, (_, v) => entry(index.low + v, i)));
+      const key = `${channel}:${reach.from}:${reach.to}:${i}`;
+      const plan = plans.get(key) ?? planLookup(Array.from({ length: count }, (_, v) => entry(reach.from + v, i)));
       plans.set(key, plan);
       out.push(formCell(lookup(cs, x, plan)));
     }

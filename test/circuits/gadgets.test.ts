@@ -115,6 +115,14 @@ const GADGETS: readonly Gadget[] = [
   tableGadget('256 arbitrary entries', table),
   tableGadget('255 arbitrary entries', table.slice(1)),
   tableGadget('17 arbitrary entries', table.slice(0, 17)),
+  tableGadget(
+    'a grid of 700 arbitrary entries',
+    Array.from({ length: 700 }, () => random.integer(-128, 127)),
+  ),
+  tableGadget(
+    'a grid of 8,192 entries',
+    Array.from({ length: 8192 }, (_, i) => Math.round(32767 * Math.exp((i - 8191) / 900))),
+  ),
   tableGadget('a line', [4, 7, 10, 13]),
   tableGadget('a knee', knee),
   tableGadget('a step', step),
@@ -224,6 +232,8 @@ describe('cost in rows', () => {
         "lookup, 17 arbitrary entries": 7,
         "lookup, 255 arbitrary entries": 26,
         "lookup, 256 arbitrary entries": 26,
+        "lookup, a grid of 700 arbitrary entries": 59,
+        "lookup, a grid of 8,192 entries": 198,
         "lookup, a knee": 9,
         "lookup, a line": 0,
         "lookup, a square": 2,
