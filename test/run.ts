@@ -144,7 +144,7 @@ async function runServices(): Promise<number> {
 function announceServices(code: number): number {
   const suites = servicesSuites(root);
   console.log('\n`npm run test:services` adds:');
-  for (const { file, needs } of suites) console.log(`    ${file} (needs ${needs.join(', ')})`);
+  for (const { file, needs } of suites) console.log(`    ${file} (needs ${needs.length === 0 ? 'time alone' : needs.join(', ')})`);
   if (suites.length === 0) console.log('    nothing yet');
   return code;
 }
