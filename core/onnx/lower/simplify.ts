@@ -1,3 +1,4 @@
+import { fuseScalars } from './fuse.ts';
 import type { LinearNode, Net, NetNode, RescaleNode } from './net.ts';
 
 function useCounts(nodes: readonly NetNode[], outputs: Net['outputs']): number[] {
@@ -149,7 +150,7 @@ function compact(net: Net): Net {
   return { ...net, nodes, outputs: net.outputs.map((output) => ({ ...output, node: renamed.get(output.node)! })) };
 }
 
-/** Folds normalizations, scalings and activations into their neighbours until nothing changes. */
+/** Folds normalizations, scalings and activations into their neighbours until nothing changes, then functions into tables. */
 export function simplify(net: Net): Net {
   let current = compact(net);
   for (let round = 0; round < 20; round++) {
@@ -157,5 +158,5 @@ export function simplify(net: Net): Net {
     current = next;
     if (!changed) break;
   }
-  return current;
+  return compact(fuseScalars(current));
 }
