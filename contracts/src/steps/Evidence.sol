@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Merkle} from "../libraries/Merkle.sol";
+import {Integers} from "./Integers.sol";
 
 /// @dev Leaves of one tree of bytes, opened and laid out in memory in ascending order.
 /// @param bytes_ bytes of the whole blob, opened or not
@@ -9,12 +10,16 @@ import {Merkle} from "../libraries/Merkle.sol";
 /// @param indices memory pointer to their indices, a word each
 /// @param leaves memory pointer to their bytes, joined: the i-th begins at 512·i
 /// @param cursor where the last read was found
+/// @param index of the leaf in which the last element was found; no leaf's index before
+/// @param pointer memory pointer to that leaf
 struct Opened {
     uint256 bytes_;
     uint256 count;
     uint256 indices;
     uint256 leaves;
     uint256 cursor;
+    uint256 index;
+    uint256 pointer;
 }
 
 /// @dev Where reading stands in the evidence, as calldata offsets.
@@ -63,6 +68,7 @@ library Evidence {
             position += 2;
             opened.bytes_ = blobBytes;
             opened.count = count;
+            opened.index = type(uint256).max;
             if (count == 0) {
                 self.position = position;
                 return (opened, Merkle.EMPTY);
@@ -99,6 +105,19 @@ library Evidence {
                 if (end >= self.count || _indexAt(self, end) != last) revert LeafNotOpened(last);
             }
             return self.leaves + (place << 9) + (offset & 511);
+        }
+    }
+
+    /// @notice One element of a tensor, little-endian; it lies within one leaf, as its size divides the leaf's.
+    /// @param offset of its first byte, a multiple of its size
+    function element(Opened memory self, uint256 offset, uint256 elementType) internal pure returns (int256) {
+        unchecked {
+            if (offset >> 9 != self.index) {
+                self.pointer = read(self, offset & ~uint256(511), 1);
+                self.index = offset >> 9;
+            }
+            if (offset >= self.bytes_) revert BeyondBlob();
+            return Integers.load(self.pointer + (offset & 511), elementType);
         }
     }
 

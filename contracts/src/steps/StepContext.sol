@@ -20,7 +20,7 @@ library StepReads {
     /// @notice Element `index` of the n-th source.
     function source(StepContext memory self, uint256 n, uint256 index) internal pure returns (int256) {
         uint256 elementType = self.record.sourceType(n);
-        return Integers.load(self.sources[n].read(index << elementType, 1 << elementType), elementType);
+        return self.sources[n].element(index << elementType, elementType);
     }
 
     /// @notice Memory pointer to `count` consecutive elements of the n-th source.

@@ -92,7 +92,7 @@ contract GoldenStepsTest is Base {
     }
 
     /// @dev Computes a dense row of `count` u8 values 255 and equal weights, on a whole opening; returns the gas of the call.
-    function _dense(uint256 count, uint8 zeroPoint, uint8 weight) private returns (uint256) {
+    function _dense(uint256 count, uint8 zeroPoint, uint8 weight) private view returns (uint256 gas) {
         bytes memory values = new bytes(count);
         bytes memory row = new bytes(count + 5);
         for (uint256 i = 0; i < count; ++i) {
@@ -106,8 +106,8 @@ contract GoldenStepsTest is Base {
         bytes memory record = _denseRecord(uint32(count), zeroPoint, parameterTop);
         bytes memory evidence = abi.encodePacked(first, second);
         int256 value = verifier.step(record, 0, roots, evidence);
+        gas = vm.lastCallGas().gasTotalUsed;
         assertEq(value, int256(count) * (255 - int256(uint256(zeroPoint))) * int8(weight));
-        return vm.lastCallGas().gasTotalUsed;
     }
 
     /// @dev A linear instruction of one output, i32, shift 0, from `count` u8 values.
