@@ -59,3 +59,8 @@ export function scalarFunction(node: GraphNode): Scalar | undefined {
   }
   return undefined;
 }
+
+/** Names of all operators that `scalarFunction` knows. */
+export function scalarOperators(): string[] {
+  return [...Object.keys(PARAMETRIC), ...Object.keys(UNARY)];
+}

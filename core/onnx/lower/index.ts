@@ -1,6 +1,7 @@
 import { AssayError } from '../../errors.ts';
 import { evaluateGraph, evaluateNode, type Feeds, isKnown } from '../evaluate/index.ts';
 import { MOVEMENT } from '../evaluate/movement.ts';
+import { scalarOperators } from '../evaluate/unary.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { refuse, refuseNode } from '../refuse.ts';
 import { elementCount, int64, isFloat, type Tensor, tensor } from '../tensor.ts';
@@ -40,6 +41,14 @@ const LOWERINGS: Readonly<Record<string, Lower>> = {
   GRU: lowerRecurrent,
   RNN: lowerRecurrent,
 };
+
+/** Operators that may depend on the model's inputs, by domain: what docs/operators.md lists. */
+export function compiledOperators(): { readonly main: string[]; readonly learning: string[] } {
+  return {
+    main: [...new Set([...Object.keys(LOWERINGS), ...scalarOperators(), 'Shape', 'Size'])].sort(),
+    learning: Object.keys(LEARNING_LOWERINGS).sort(),
+  };
+}
 
 /** Shape of a varying tensor without its values: what Shape and Size ask for. */
 function lowerShape(context: Lowering, node: GraphNode): boolean {
