@@ -2,7 +2,7 @@ import { type GraphNode, intAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { allocate, elementCount, integerRange, normalizeAxis, type Tensor, tensor } from '../tensor.ts';
 import { roundHalfEven } from './functions.ts';
-import { convolve, matrixProduct } from './linear.ts';
+import { convolve, matrixProduct, swapped } from './linear.ts';
 import { type Evaluate, input, type OperatorTable } from './operator.ts';
 
 /** Index of the scale that applies to element `i`: per tensor, or per position of an axis. */
@@ -87,6 +87,22 @@ function qLinearBinary(f: (a: number, b: number) => number): Evaluate {
   };
 }
 
+const qGemm: Evaluate = (node, inputs) => {
+  const [a, as, az, b, bs, bz] = [0, 1, 2, 3, 4, 5].map((i) => input(node, inputs, i)) as Tensor[];
+  const flip = (t: Tensor, name: string): Tensor => (intAttribute(node, name, 0) === 1 ? swapped(t) : t);
+  const right = dequantize(node, b!, bs!, bz, intAttribute(node, 'transB', 0) === 1 ? 0 : 1);
+  const product = matrixProduct(node, flip(dequantize(node, a!, as!, az), 'transA'), flip(right, 'transB'));
+  const bias = inputs[6];
+  const width = product.dims[product.dims.length - 1]!;
+  const alpha = intAttribute(node, 'alpha', 1);
+  const data = product.data.map((v, i) => {
+    const o = i % width;
+    return alpha * v + (bias === undefined ? 0 : bias.data[o % bias.data.length]! * as!.data[0]! * (bs!.data[o] ?? bs!.data[0]!));
+  });
+  const result = { ...product, data };
+  return [inputs[7] === undefined ? result : quantize(node, result, inputs[7], inputs[8])];
+};
+
 export const QUANTIZED: OperatorTable = {
   QuantizeLinear: (node, inputs) => [quantize(node, input(node, inputs, 0), input(node, inputs, 1), inputs[2])],
   DequantizeLinear: (node, inputs) => [dequantize(node, input(node, inputs, 0), input(node, inputs, 1), inputs[2])],
@@ -96,5 +112,6 @@ export const QUANTIZED: OperatorTable = {
   QLinearMul: qLinearBinary((a, b) => a * b),
   MatMulInteger: matMulInteger,
   ConvInteger: convInteger,
+  QGemm: qGemm,
   DynamicQuantizeLinear: dynamicQuantize,
 };

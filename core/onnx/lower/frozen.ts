@@ -4,6 +4,7 @@ import { isFloat, type Tensor } from '../tensor.ts';
 
 /** Inputs of operators that an integer program needs to know in advance: shapes, axes, bounds, weights, scales. */
 const PARAMETERS: Readonly<Record<string, readonly number[]>> = {
+  ArrayFeatureExtractor: [1],
   BatchNormalization: [1, 2, 3, 4],
   Clip: [1, 2],
   ConstantOfShape: [0],
@@ -38,6 +39,7 @@ const PARAMETERS: Readonly<Record<string, readonly number[]>> = {
   ReduceSumSquare: [1],
   Reshape: [1],
   Resize: [1, 2, 3],
+  ScatterND: [1],
   Slice: [1, 2, 3, 4],
   Split: [1],
   Squeeze: [1],

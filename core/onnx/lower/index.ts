@@ -2,7 +2,7 @@ import { AssayError } from '../../errors.ts';
 import { evaluateGraph, evaluateNode, type Feeds, isKnown } from '../evaluate/index.ts';
 import { MOVEMENT } from '../evaluate/movement.ts';
 import { scalarOperators } from '../evaluate/unary.ts';
-import type { Graph, GraphNode } from '../graph.ts';
+import { type Graph, type GraphNode, stringAttribute } from '../graph.ts';
 import { refuse, refuseNode } from '../refuse.ts';
 import { elementCount, int64, isFloat, type Tensor, tensor } from '../tensor.ts';
 import { ARITHMETIC, lowerScalar } from './arithmetic.ts';
@@ -10,7 +10,7 @@ import { Lowering } from './context.ts';
 import { affine } from './elementwise.ts';
 import { freezeParameters } from './frozen.ts';
 import { LEARNING_LOWERINGS } from './learning.ts';
-import { lowerConv, lowerConvTranspose, lowerGemm, lowerMatMul } from './linear.ts';
+import { lowerConv, lowerConvTranspose, lowerCumSum, lowerGemm, lowerMatMul } from './linear.ts';
 import { lowerGather, lowerGatherElements, lowerMovement, lowerOneHot } from './movement.ts';
 import type { Net, NetOutput } from './net.ts';
 import { NORMALIZATIONS } from './normalization.ts';
@@ -32,6 +32,11 @@ const LOWERINGS: Readonly<Record<string, Lower>> = {
   Gather: lowerGather,
   GatherElements: lowerGatherElements,
   OneHot: lowerOneHot,
+  ScatterND: (context, node) => {
+    if (stringAttribute(node, 'reduction', 'none') !== 'none') refuseNode(node, 'only reduction none is supported');
+    lowerMovement(context, node);
+  },
+  CumSum: lowerCumSum,
   Dropout: (context, node) => context.set(node, 0, context.input(node, 0)),
   Conv: (context, node) => lowerConv(context, node),
   ConvTranspose: lowerConvTranspose,

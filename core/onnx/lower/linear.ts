@@ -3,10 +3,11 @@ import { transposePlan } from '../evaluate/linear.ts';
 import { windowOf, windowOutput } from '../evaluate/window.ts';
 import { type GraphNode, intAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { elementCount, type Tensor } from '../tensor.ts';
+import { elementCount, normalizeAxis, type Tensor } from '../tensor.ts';
 import type { Lowering } from './context.ts';
 import { affine, expanded, mapped, weightedSum } from './elementwise.ts';
 import { pointwise, UNBOUNDED } from './net.ts';
+import { reducedLast } from './order.ts';
 import { isConstant, type Value, type View } from './view.ts';
 
 /** Row-major [N, C, H, W] positions listed in [N, H, W, C] order. */
@@ -347,4 +348,30 @@ export function lowerGemm(context: Lowering, node: GraphNode): void {
 
 export function lowerMatMul(context: Lowering, node: GraphNode): void {
   context.set(node, 0, multiplyMatrices(context, node, context.input(node, 0), context.input(node, 1)));
+}
+
+/** Running sums along one axis: a triangular dense layer over that axis. */
+export function lowerCumSum(context: Lowering, node: GraphNode): void {
+  const x = context.view(node, 0);
+  const axis = normalizeAxis(context.constant(node, 1).data[0]!, x.dims.length);
+  const exclusive = intAttribute(node, 'exclusive', 0) === 1;
+  const backwards = intAttribute(node, 'reverse', 0) === 1;
+  const { order, width } = reducedLast(x.dims, [axis]);
+  const weights = new Float64Array(width * width);
+  for (let to = 0; to < width; to++)
+    for (let from = 0; from < width; from++) {
+      const reach = backwards ? from - to : to - from;
+      if (exclusive ? reach > 0 : reach >= 0) weights[to * width + from] = 1;
+    }
+  const own = context.indexOf(x);
+  const moved: View = { ...x, dims: [order.length], index: order.map((e) => own[e]!) };
+  const summed = context.asView(
+    dense(context, moved, order.length / width, width, width, weights, new Float64Array(width), [order.length]),
+  );
+  const back = context.indexOf(summed);
+  const index = new Int32Array(order.length);
+  order.forEach((element, at) => {
+    index[element] = back[at]!;
+  });
+  context.set(node, 0, { view: { ...summed, dims: x.dims, index } });
 }

@@ -11,6 +11,7 @@ import { isConstant, type Value, type View } from './view.ts';
 function dataPositions(node: GraphNode): readonly number[] {
   if (node.operator === 'Concat') return node.inputs.map((_, i) => i);
   if (node.operator === 'Where') return [1, 2];
+  if (node.operator === 'ScatterND') return [0, 2];
   return [0];
 }
 

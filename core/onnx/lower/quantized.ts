@@ -1,10 +1,10 @@
 import { dequantize } from '../evaluate/quantized.ts';
-import type { GraphNode } from '../graph.ts';
+import { type GraphNode, intAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { integerRange, type Tensor, tensor } from '../tensor.ts';
 import type { Lowering } from './context.ts';
 import { affine, multiplied, weightedSum } from './elementwise.ts';
-import { lowerConv, multiplyMatrices } from './linear.ts';
+import { lowerConv, lowerGemm, multiplyMatrices } from './linear.ts';
 import { isConstant, type Value, type View } from './view.ts';
 
 /**
@@ -120,6 +120,33 @@ function dequantizeLinear(context: Lowering, node: GraphNode): void {
   context.set(node, 0, scaled(context, node, x.view, 0));
 }
 
+/**
+ * Scales chosen at run time say nothing that the program needs: the tensor stays the real value with scale 1 and zero
+ * point 0, and the integer product that follows works on reals.
+ */
+function dynamicQuantize(context: Lowering, node: GraphNode): void {
+  context.set(node, 0, { view: context.view(node, 0) });
+  context.set(node, 1, { constant: tensor('float32', [], [1]) });
+  context.set(node, 2, { constant: tensor('uint8', [], [0]) });
+}
+
+function qGemm(context: Lowering, node: GraphNode): void {
+  const aScale = context.constant(node, 1).data[0]!;
+  const bScale = context.constant(node, 4).data;
+  const b = constantReal(context, node, 3, intAttribute(node, 'transB', 0) === 1 ? 0 : 1);
+  const bias = context.optionalConstant(node, 6);
+  const names = ['a', 'b', 'c'].map((part) => `${node.name}/${part}`);
+  context.values.set(names[0]!, real(context, node, 0, 0));
+  context.values.set(names[1]!, { constant: b });
+  if (bias !== undefined) {
+    const scaledBias = Array.from(bias.data, (v, o) => v * aScale * (bScale[o] ?? bScale[0]!));
+    context.values.set(names[2]!, { constant: tensor('float64', bias.dims, scaledBias) });
+  }
+  lowerGemm(context, { ...node, inputs: bias === undefined ? names.slice(0, 2) : names });
+  const result = context.values.get(node.outputs[0]!)!;
+  if (node.inputs[7]) context.set(node, 0, clipTo(context, node, result, context.constant(node, 7), context.optionalConstant(node, 8)));
+}
+
 export const QUANTIZED_LOWERINGS: Readonly<Record<string, (context: Lowering, node: GraphNode) => void>> = {
   QuantizeLinear: (context, node) =>
     context.set(
@@ -134,4 +161,6 @@ export const QUANTIZED_LOWERINGS: Readonly<Record<string, (context: Lowering, no
   QLinearMul: qLinearBinary(true),
   MatMulInteger: matMulInteger,
   ConvInteger: convInteger,
+  DynamicQuantizeLinear: dynamicQuantize,
+  QGemm: qGemm,
 };

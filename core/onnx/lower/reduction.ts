@@ -1,28 +1,15 @@
-import { walk } from '../evaluate/broadcast.ts';
 import { softmaxView } from '../evaluate/normalization.ts';
 import { reducedAxes, reducedDims } from '../evaluate/reduction.ts';
 import { windowOf, windowOutput } from '../evaluate/window.ts';
 import { type GraphNode, intAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { elementCount, normalizeAxis, stridesOf, tensor } from '../tensor.ts';
+import { elementCount, normalizeAxis, tensor } from '../tensor.ts';
 import type { Lowering } from './context.ts';
 import { affine, unary } from './elementwise.ts';
 import { channelsLast, fromChannelsLast } from './linear.ts';
 import { folding, UNBOUNDED } from './net.ts';
+import { reducedLast } from './order.ts';
 import type { Value, View } from './view.ts';
-
-/** Elements in the order "kept axes, then reduced axes". */
-export function reducedLast(dims: readonly number[], axes: readonly number[]): { order: Int32Array; width: number; kept: number[] } {
-  const strides = stridesOf(dims);
-  const keptAxes = [...dims.keys()].filter((axis) => !axes.includes(axis));
-  const sequence = [...keptAxes, ...axes];
-  const order = walk(
-    sequence.map((axis) => dims[axis]!),
-    sequence.map((axis) => strides[axis]!),
-    0,
-  );
-  return { order, width: elementCount(axes.map((axis) => dims[axis]!)), kept: keptAxes.map((axis) => dims[axis]!) };
-}
 
 /**
  * A tensor arranged as [outer, width, inner] where the reduced values lie `inner` apart, so that one window folds them;
