@@ -66,5 +66,7 @@ contract ClaimBoardGasTest is BoardBase {
         uint256 used = vm.snapshotGasLastCall("ClaimBoard", name);
         log(name, used);
         assertLe(used, most, name);
+        // BoundedWork: a quarter of what a transaction may use (EIP-7825).
+        assertLe(used, 1 << 22, name);
     }
 }
