@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stepReads } from '../../core/dispute/step-reads.ts';
 import { stepCost } from '../../core/program/cost.ts';
 import { sourceShapes } from '../../core/program/validate.ts';
 import { COMPUTED_KINDS, randomCase } from '../support/instructions.ts';
@@ -35,8 +36,10 @@ describe('the chain computes what the executor computes', () => {
         expect(await chain.step(call), what).toEqual({ value: BigInt(own.tensors[position]![element]!) });
         expect(call.value, what).toBe(own.tensors[position]![element]!);
         // Counts and indices are not counted as opened: 2 bytes a blob, 3 a leaf.
-        const heads = (2 + 3 * 200) * (instruction.sources.length + 1);
-        expect(call.evidence.length, what).toBeLessThanOrEqual(cost.bytes + heads);
+        const reads = stepReads(example.program, position, element, own.tensors);
+        const blobs = [...(parameters.length > 0 ? [reads.parameters] : []), ...reads.sources];
+        const heads = blobs.reduce((sum, leaves) => sum + 2 + 3 * leaves.length, 0);
+        expect(call.evidence.length - heads, what).toBeLessThanOrEqual(cost.bytes);
       }
     }
   });

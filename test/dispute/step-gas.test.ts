@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stepReads } from '../../core/dispute/step-reads.ts';
 import { encodeMap } from '../../core/ops/map.ts';
 import { encodeTreeNodes } from '../../core/ops/tree.ts';
 import { stepCost } from '../../core/program/cost.ts';
@@ -18,9 +19,15 @@ afterAll(() => chain.stop());
 
 /** Gas of a transaction that makes the step and nothing else, beside what core states as the most. */
 async function measured(example: RandomCase, element: number): Promise<{ gas: number; stated: number }> {
-  const { callFor, position } = stepCase(example);
+  const { callFor, own, position } = stepCase(example);
   const instruction = example.program.instructions[position]!;
-  return { gas: await chain.stepGas(callFor(element)), stated: stepCost(instruction, sourceShapes(example.program, instruction)).gas };
+  const call = callFor(element);
+  const stated = stepCost(instruction, sourceShapes(example.program, instruction));
+  const reads = stepReads(example.program, position, element, own.tensors);
+  const leaves = [reads.parameters, ...reads.sources].reduce((sum, opened) => sum + opened.length, 0);
+  const blobs = instruction.sources.length + (instruction.parameters.length > 0 ? 1 : 0);
+  expect(call.evidence.length - 2 * blobs - 3 * leaves).toBeLessThanOrEqual(stated.bytes);
+  return { gas: await chain.stepGas(call), stated: stated.gas };
 }
 
 /** Values none of whose bytes is zero: the dearest calldata. */
