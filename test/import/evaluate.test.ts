@@ -152,6 +152,99 @@ const spellings: Readonly<Record<string, TestModel>> = {
     inputs: { x: [2, 3, 1], z: [1, 4] },
     outputs: ['y'],
   },
+  'running sums along a middle axis, backwards': {
+    nodes: [{ operator: 'CumSum', inputs: ['x', 'axis'], outputs: ['y'], attributes: { reverse: 1, exclusive: 1 } }],
+    inputs: { x: [2, 4, 3] },
+    outputs: ['y'],
+    constants: [{ name: 'axis', dims: [], values: [1], type: 7 }],
+  },
+  'values scattered to constant places': {
+    nodes: [{ operator: 'ScatterND', inputs: ['x', 'at', 'u'], outputs: ['y'] }],
+    inputs: { x: [4, 2], u: [2, 2] },
+    outputs: ['y'],
+    constants: [{ name: 'at', dims: [2, 1], values: [3, 0], type: 7 }],
+  },
+  'two-way LSTM over a batch': {
+    nodes: [
+      {
+        operator: 'LSTM',
+        inputs: ['x', 'w', 'r', 'b'],
+        outputs: ['y', 'h', 'c'],
+        attributes: { hidden_size: 3, direction: 'bidirectional' },
+      },
+    ],
+    inputs: { x: [4, 2, 5] },
+    outputs: ['y', 'h', 'c'],
+    constants: [
+      { name: 'w', dims: [2, 12, 5], values: values(120, 7) },
+      { name: 'r', dims: [2, 12, 3], values: values(72, 8) },
+      { name: 'b', dims: [2, 24], values: values(48, 9) },
+    ],
+  },
+  'GRU with the reset before the product': {
+    nodes: [{ operator: 'GRU', inputs: ['x', 'w', 'r', 'b'], outputs: ['y'], attributes: { hidden_size: 3, linear_before_reset: 0 } }],
+    inputs: { x: [3, 2, 4] },
+    outputs: ['y'],
+    constants: [
+      { name: 'w', dims: [1, 9, 4], values: values(36, 7) },
+      { name: 'r', dims: [1, 9, 3], values: values(27, 8) },
+      { name: 'b', dims: [1, 18], values: values(18, 9) },
+    ],
+  },
+  'GRU with the reset after the product, backwards': {
+    nodes: [
+      {
+        operator: 'GRU',
+        inputs: ['x', 'w', 'r', 'b'],
+        outputs: ['y'],
+        attributes: { hidden_size: 3, linear_before_reset: 1, direction: 'reverse' },
+      },
+    ],
+    inputs: { x: [3, 2, 4] },
+    outputs: ['y'],
+    constants: [
+      { name: 'w', dims: [1, 9, 4], values: values(36, 7) },
+      { name: 'r', dims: [1, 9, 3], values: values(27, 8) },
+      { name: 'b', dims: [1, 18], values: values(18, 9) },
+    ],
+  },
+  'blocks of pixels as channels and back, enlarged': {
+    nodes: [
+      { operator: 'DepthToSpace', inputs: ['x'], outputs: ['d'], attributes: { blocksize: 2, mode: 'CRD' } },
+      {
+        operator: 'Resize',
+        inputs: ['d', '', 'scales'],
+        outputs: ['r'],
+        attributes: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
+      },
+      { operator: 'InstanceNormalization', inputs: ['r', 'g', 's'], outputs: ['n'] },
+      { operator: 'GlobalAveragePool', inputs: ['n'], outputs: ['p'] },
+      { operator: 'Sub', inputs: ['n', 'p'], outputs: ['y'] },
+    ],
+    inputs: { x: [1, 8, 3, 2] },
+    outputs: ['y'],
+    constants: [
+      { name: 'scales', dims: [4], values: [1, 1, 2, 1.5] },
+      { name: 'g', dims: [2], values: [0.5, 2] },
+      { name: 's', dims: [2], values: [1, -1] },
+    ],
+  },
+  'Gelu spelled with erf, merged into one table': {
+    nodes: [
+      { operator: 'Div', inputs: ['x', 'root'], outputs: ['a'] },
+      { operator: 'Erf', inputs: ['a'], outputs: ['b'] },
+      { operator: 'Add', inputs: ['b', 'one'], outputs: ['c'] },
+      { operator: 'Mul', inputs: ['x', 'c'], outputs: ['d'] },
+      { operator: 'Mul', inputs: ['d', 'half'], outputs: ['y'] },
+    ],
+    inputs: { x: [2, 5] },
+    outputs: ['y'],
+    constants: [
+      { name: 'root', dims: [], values: [Math.SQRT2] },
+      { name: 'one', dims: [], values: [1] },
+      { name: 'half', dims: [], values: [0.5] },
+    ],
+  },
   'reductions over scattered axes': {
     nodes: [
       { operator: 'ReduceMax', inputs: ['x'], outputs: ['a'], attributes: { axes: [0, 2], keepdims: 0 } },
@@ -189,6 +282,12 @@ describe('spellings of exporters', () => {
     );
     const reference = evaluateGraph(parseModel(bytes), feeds);
     for (const [output, got] of runNet(bytes, feeds)) expect(deviation(got, reference.get(output)!.data)).toBeLessThan(1e-5);
+  });
+
+  it('merges Gelu into one function', () => {
+    const feeds = new Map<string, Tensor>([['x', { type: 'float32', dims: [2, 5], data: Float32Array.from(values(10, 1)) }]]);
+    const net = lowerGraph(parseModel(onnxModel(spellings['Gelu spelled with erf, merged into one table']!)), feeds);
+    expect(net.nodes.map((node) => node.kind)).toEqual(['input', 'unary']);
   });
 
   it('recognizes LayerNormalization, whose integer form keeps more than its nine nodes would', () => {
