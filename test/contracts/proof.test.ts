@@ -5,8 +5,10 @@ import {
   bytesToHex,
   type Chain,
   createPublicClient,
+  createTestClient,
   createWalletClient,
   type Hex,
+  hexToBytes,
   http,
   type PublicClient,
   parseEther,
@@ -22,8 +24,23 @@ import { type DeployedAssay, deployAssay, LOCAL_CONSTANTS } from '../../contract
 import { groth16VerifierAbi } from '../../contracts/client/generated/groth16Verifier.ts';
 import { modelRegistryAbi } from '../../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
-import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
+import { registerModelCall } from '../../contracts/client/registry/registerModel.ts';
+import { claimCall } from '../../contracts/client/requests/claim.ts';
+import { claimBatchCall } from '../../contracts/client/requests/claimBatch.ts';
+import { collectCall } from '../../contracts/client/requests/collect.ts';
+import { finalizeCall } from '../../contracts/client/requests/finalize.ts';
+import { fulfilProofCall } from '../../contracts/client/requests/fulfilProof.ts';
+import { readRequest } from '../../contracts/client/requests/readRequest.ts';
+import { refundCall } from '../../contracts/client/requests/refund.ts';
+import { requestCall } from '../../contracts/client/requests/request.ts';
+import { reserveCall } from '../../contracts/client/requests/reserve.ts';
+import { retryDeliveryCall } from '../../contracts/client/requests/retryDelivery.ts';
 import { type Call, createSender } from '../../contracts/client/sender.ts';
+import { addKeyCall, signKeyBinding } from '../../contracts/client/vault/addKey.ts';
+import { depositCall } from '../../contracts/client/vault/deposit.ts';
+import { retireKeyCall } from '../../contracts/client/vault/retireKey.ts';
+import { withdrawCall } from '../../contracts/client/vault/withdraw.ts';
+import { execute, outputsOf } from '../../core/execute.ts';
 import { encodeProgram } from '../../core/program/codec.ts';
 import { modelId, modelRecord, ZERO_HASH } from '../../core/program/identity.ts';
 import { joinTensors } from '../../core/tensor-list.ts';
@@ -63,16 +80,9 @@ beforeAll(async () => {
   const keyHash = verificationKeyHash(verificationKey);
   const record = modelRecord(program, { creator: owner.address, royalty: 250, key: { inputForm: 1, keyHash, provenance: ZERO_HASH } });
   model = modelId(record);
-  const args = [record, key, '', ZERO_HASH] as const;
-  await send(owner, { address: at.registry, abi: modelRegistryAbi, functionName: 'register', args });
-  const digest = await client.readContract({
-    address: at.vault,
-    abi: stakeVaultAbi,
-    functionName: 'keyDigest',
-    args: [owner.address, hot.address],
-  });
-  const signature = await hot.sign({ hash: digest });
-  await send(owner, { address: at.vault, abi: stakeVaultAbi, functionName: 'addKey', args: [hot.address, signature] });
+  await send(owner, registerModelCall(at.registry, { record, key: encodeVerificationKey(verificationKey) }));
+  const signature = await signKeyBinding(client, at.vault, owner.address, hot);
+  await send(owner, addKeyCall(at.vault, hot.address, signature));
 });
 
 afterAll(async () => {
@@ -88,13 +98,12 @@ test('the chain gives a model the identity that TypeScript gives it', async () =
 test('a proof made by the prover fulfils a request; every forgery of it is refused', async () => {
   const input = bytesToHex(joinTensors(inputs));
   const deadline = Number((await client.getBlock()).timestamp) + 3600;
-  const terms = { modelId: model, tier: 0, earlyDelivery: false, coverage: 0n, deadline, inputTimestamp: 0, callbackGas: 0 };
-  await send(owner, {
-    address: at.requests,
-    abi: requestsAbi,
-    functionName: 'request',
-    args: [terms, input],
-    value: parseEther('1'),
+  const terms = { modelId: model, tier: 'zk', deadline } as const;
+  await send(owner, requestCall(at.requests, terms, joinTensors(inputs), parseEther('1')));
+  expect(await readRequest(client, at.requests, 1n)).toMatchObject({
+    status: 'open',
+    fee: parseEther('1'),
+    terms: { tier: 'zk', deadline },
   });
   const context = await client.readContract({
     address: at.requests,
@@ -135,12 +144,49 @@ test('a proof made by the prover fulfils a request; every forgery of it is refus
   await expect(client.simulateContract(fulfil({ input: flipBit(input, 0) }))).rejects.toThrow('InputInvalid');
   await expect(client.simulateContract(fulfil({ proof: flipBit(proof, 255) }))).rejects.toThrow('ProofInvalid');
 
-  const receipt = await send(hot, fulfil({}));
-  expect(receipt.status).toBe('success');
+  const answered = { key: hexToBytes(key), proof: answer.encodedProof, input: joinTensors(inputs), output: joinTensors(answer.outputs) };
+  await send(hot, fulfilProofCall(at.requests, 1n, answered));
+  expect(await readRequest(client, at.requests, 1n)).toMatchObject({ status: 'final', delivery: 'none', prover: owner.address });
   const owed = await client.readContract({ address: at.requests, abi: requestsAbi, functionName: 'owedTo', args: [owner.address] });
   // The prover's part and the creator's royalty, less the burned hundredth: here both are one account.
   expect(owed).toBe(parseEther('0.99'));
   await expect(client.simulateContract(fulfil({}))).rejects.toThrow('WrongStatus');
+  const before = await client.getBalance({ address: hot.address });
+  await send(owner, collectCall(at.requests, hot.address));
+  expect((await client.getBalance({ address: hot.address })) - before).toBe(parseEther('0.99'));
+});
+
+test('a claim is answered, final after its window, paid, and its lock free again', async () => {
+  const coverage = await client.readContract({ address: at.requests, abi: requestsAbi, functionName: 'minimumCoverage', args: [model] });
+  const deadline = Number((await client.getBlock()).timestamp) + 3600;
+  const terms = { modelId: model, tier: 'optimistic', coverage, deadline } as const;
+  const output = joinTensors(outputsOf(program, execute(program, inputs)));
+  await send(owner, depositCall(at.vault, owner.address, 3n * coverage));
+  for (let i = 0; i < 3; i++) await send(owner, requestCall(at.requests, terms, joinTensors(inputs), 1000n));
+  await send(hot, reserveCall(at.requests, 2n));
+  await send(hot, claimCall(at.requests, 2n, output));
+  await send(
+    hot,
+    claimBatchCall(at.requests, [
+      { requestId: 2n, output },
+      { requestId: 3n, output },
+    ]),
+  );
+  expect((await readRequest(client, at.requests, 3n)).status).toBe('claimed');
+  await expect(send(owner, withdrawCall(at.vault, coverage + 1n, owner.address))).rejects.toThrow('InsufficientFreeStake');
+  await expect(send(hot, finalizeCall(at.requests, 3n, output))).rejects.toThrow('NotFinal');
+  await expect(send(owner, refundCall(at.requests, 4n))).rejects.toThrow('NotYetRefundable');
+  const clock = createTestClient({ mode: 'anvil', chain: anvil, transport: http(chain.url) });
+  await clock.increaseTime({ seconds: 4000 });
+  await clock.mine({ blocks: 1 });
+  await send(hot, finalizeCall(at.requests, 3n, output));
+  expect(await readRequest(client, at.requests, 3n)).toMatchObject({ status: 'final', delivery: 'none' });
+  await expect(send(owner, retryDeliveryCall(at.requests, 3n, output))).rejects.toThrow('NothingToDeliver');
+  await send(hot, finalizeCall(at.requests, 2n, output));
+  await send(owner, refundCall(at.requests, 4n));
+  await send(owner, withdrawCall(at.vault, 3n * coverage, owner.address));
+  await send(owner, retireKeyCall(at.vault, hot.address));
+  await expect(send(hot, claimCall(at.requests, 4n, output))).rejects.toThrow('NotSigningKey');
 });
 
 function flipBit(hex: Hex, byte: number): Hex {
