@@ -23,7 +23,7 @@ const modelSchema = z.object({
   name: z.string(),
   file: z.string(),
   cases: z.string(),
-  params: z.number(),
+  bytes: z.number(),
   accuracy: z
     .object({
       dataset: z.string(),
@@ -203,11 +203,13 @@ const program = new Command()
   .parse();
 const options = program.opts<{ cases: string; out?: string; only?: string; limit: number }>();
 const manifest = manifestSchema.parse(JSON.parse(readFileSync(join(options.cases, 'manifest.json'), 'utf8')));
-const rows: Row[] = [];
-for (const model of manifest.models) {
-  if (options.only !== undefined && !model.name.includes(options.only)) continue;
+const chosen = manifest.models.filter(({ name }) => options.only === undefined || name.includes(options.only));
+const done = new Map<string, Row>();
+// Small models first; the page grows as they finish and keeps the manifest's order.
+for (const model of [...chosen].sort((a, b) => a.bytes - b.bytes)) {
   const row = measure(options.cases, model, options.limit);
-  rows.push(row);
+  done.set(model.name, row);
   console.log(line(row));
+  const rows = chosen.flatMap(({ name }) => done.get(name) ?? []);
+  if (options.out !== undefined) writeFileSync(options.out, page(rows));
 }
-if (options.out !== undefined) writeFileSync(options.out, page(rows));

@@ -7,7 +7,7 @@ import { classOf, covering, inType, integerBounds, type Quantizer, quantizationO
 
 /** Rows that a layer is fitted on. */
 const MAX_ROWS = 4096;
-const GRAM_BUDGET = 1.2e9;
+const GRAM_BUDGET = 5e8;
 const MAX_FAN = 1024;
 /** Multiply-adds that error compensation may take over all layers. */
 const COMPENSATION_BUDGET = 4e9;
