@@ -109,8 +109,17 @@ function isDeferred(program: Program, position: number): boolean {
   return program.instructions.some(({ kind, sources }) => (kind === 'max' || kind === 'map') && sources.includes(position));
 }
 
-/** Terms that an instruction's sums write, an upper bound: refuses before memory is spent. */
+/** Tables from here on are grids, whose terms are all their entries for every element (circuits/gadgets/grid-lookup.ts). */
+const GRID_FROM = 512;
+/** Coefficients of a grid fill the field: each takes about this many times as long as a small one. */
+const FIELD_TERM = 8;
+
+/** Terms that an instruction's sums write, an upper bound in units of small ones: refuses before time and memory are spent. */
 function termCount(instruction: AnyInstruction): number {
+  if (instruction.kind === 'table') {
+    const { entries, width } = instruction.attributes;
+    return entries > GRID_FROM ? FIELD_TERM * instruction.length * entries * width : 0;
+  }
   if (instruction.kind !== 'linear') return 0;
   const a = instruction.attributes;
   return instruction.length * ((a.kernelHeight * a.kernelWidth * a.channels) / a.groups);
@@ -129,7 +138,7 @@ function build(program: Program): { cs: ConstraintSystem; layout: SignalLayout }
       throw new Refused({ instruction: position, kind: instruction.kind, reason });
     };
     terms += termCount(instruction);
-    if (terms > TERM_LIMIT) refuse(`more than ${TERM_LIMIT} multiply-adds by constants`);
+    if (terms > TERM_LIMIT) refuse(`more than ${TERM_LIMIT} multiply-adds by constants, entries of large tables among them`);
     const sources = instruction.sources.map((source) => tensors[source]!);
     try {
       const context = { cs, program, position, readers, deferred: isDeferred(program, position) };

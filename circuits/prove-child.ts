@@ -29,6 +29,7 @@ export interface ProveResult {
   readonly proof: Proof;
   readonly signals: readonly string[];
   readonly outputs: readonly TypedArray[];
+  readonly peakMegabytes: number;
 }
 
 interface Loaded {
@@ -89,7 +90,8 @@ async function prove(request: ProveRequest, progress: (progress: Progress) => vo
       fix: 'run `assay audit DIR`: the key or the circuit is damaged',
     });
   }
-  return { proof: proof as unknown as Proof, signals: publicSignals, outputs: outputsOf(model.program, tensors) };
+  const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1024);
+  return { proof: proof as unknown as Proof, signals: publicSignals, outputs: outputsOf(model.program, tensors), peakMegabytes };
 }
 
 serve<ProveRequest>(prove);

@@ -33,6 +33,8 @@ export interface ProvedAnswer {
   readonly encodedProof: Uint8Array;
   /** The outputs that it proves, equal to the executor's. */
   readonly outputs: readonly TypedArray[];
+  /** Most resident memory that the proving process has had so far, in MiB. */
+  readonly peakMegabytes: number;
 }
 
 export interface ProvingOptions {
@@ -108,8 +110,11 @@ export class ProvingService {
     const child = this.idle.pop() ?? this.start();
     const request: ProveRequest = { directory: job.directory, tensors, trace: job.trace !== undefined, context: job.context };
     try {
-      const { proof, signals, outputs } = await ask<ProveResult>(child, request, { signal: job.signal, onProgress: job.onProgress });
-      return { proof, publicSignals: signals, encodedProof: encodeProof(proof), outputs };
+      const { proof, signals, outputs, peakMegabytes } = await ask<ProveResult>(child, request, {
+        signal: job.signal,
+        onProgress: job.onProgress,
+      });
+      return { proof, publicSignals: signals, encodedProof: encodeProof(proof), outputs, peakMegabytes };
     } finally {
       if (child.connected && !child.killed) this.idle.push(child);
       else this.children.delete(child);
