@@ -1,5 +1,3 @@
-import type { Hash } from '../brand.ts';
-import { fromHex, keccak256, toHash } from '../keccak.ts';
 import type { Program } from '../program/types.ts';
 import { ELEMENT_BYTES, ELEMENT_TYPES, type ElementType, elementTypeOfCode } from '../tensor.ts';
 import { CHUNK_BYTES, chunkCount, FAN_OUT, treeDepth } from '../tree.ts';
@@ -74,19 +72,4 @@ export function levelOf(unit: Unit): number {
 /** Text that is equal exactly for equal units: a key for maps. */
 export function unitKey(unit: Unit): string {
   return `${unit.kind}:${unit.position}:${unit.height}:${unit.index}:${unit.elementType}:${unit.length}`;
-}
-
-function word(value: number): Uint8Array {
-  const bytes = new Uint8Array(32);
-  new DataView(bytes.buffer).setBigUint64(24, BigInt(value));
-  return bytes;
-}
-
-/** Key of a demand in the contract's storage: keccak of the ABI encoding of (claim key, unit). */
-export function demandId(source: string, claimId: Hash, unit: Unit): Hash {
-  const address = new Uint8Array(32);
-  address.set(fromHex(source), 12);
-  const claimKey = keccak256(address, fromHex(claimId));
-  const fields = [UNIT_KINDS.indexOf(unit.kind), unit.position, unit.height, unit.index, unit.elementType, unit.length];
-  return toHash(keccak256(claimKey, ...fields.map(word)));
 }

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unitOnChain } from '../../contracts/client/board/encode.ts';
 import { readClocks, readDispute } from '../../contracts/client/board/read.ts';
 import { LOCAL_CONSTANTS } from '../../contracts/client/deploy.ts';
+import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { answerData } from '../../core/dispute/answers.ts';
-import type { Clocks } from '../../core/dispute/clocks.ts';
+import { type Clocks, disputeEnd } from '../../core/dispute/clocks.ts';
 import { decide, type Move } from '../../core/dispute/decide.ts';
 import { inputLeafUnits } from '../../core/dispute/observed.ts';
 import { openRecord, openRoots } from '../../core/dispute/openings.ts';
 import { programTrees } from '../../core/dispute/program-trees.ts';
-import { parameterLeafUnit, recordUnit, TENSOR_ROOTS, tensorUnit, type Unit } from '../../core/dispute/units.ts';
+import { levelOf, parameterLeafUnit, recordUnit, TENSOR_ROOTS, tensorUnit, type Unit } from '../../core/dispute/units.ts';
 import { execute } from '../../core/execute.ts';
 import { toHash } from '../../core/keccak.ts';
 import type { Program } from '../../core/program/types.ts';
@@ -79,6 +81,37 @@ describe('a wrong claim on the real contracts', () => {
       if (kind !== 'nodeChildren') expect(wasAsked, kind).toBe(true);
       expect(await chain.freeStake('challenger')).toBeGreaterThan(before);
     }
+  });
+});
+
+describe('clocks', () => {
+  it('levels and the end of a dispute are those of the contract', async () => {
+    const r = new Random(0xc10c);
+    const given = disputeCase(r);
+    const { program } = given;
+    const tensors = execute(program, given.inputs);
+    const claim = await chain.claim(program, given.inputs, tensors, outputRoot(program, buildTrace(tensors).roots));
+    const last = program.instructions.length - 1;
+    const deep = tensorUnit(program, last, 0, 0);
+    const units = [...inputLeafUnits(program), recordUnit(1), parameterLeafUnit(1, 0), TENSOR_ROOTS, deep, tensorUnit(program, 1, 0, 0)];
+    const { board } = chain.deployed;
+    for (const unit of units) {
+      const level = await chain.client.readContract({
+        address: board,
+        abi: claimBoardAbi,
+        functionName: 'levelOf',
+        args: [unitOnChain(unit)],
+      });
+      expect(Number(level)).toBe(levelOf(unit));
+    }
+    await act(chain, claim, { type: 'demand', units: [TENSOR_ROOTS] });
+    const dispute = await chain.client.readContract({
+      address: board,
+      abi: claimBoardAbi,
+      functionName: 'disputeOf',
+      args: [claim.source, claim.claimId],
+    });
+    expect(Number(dispute.finalAt)).toBe(disputeEnd(clocks, claim.claimedAt, claim.record.greatestDepth));
   });
 });
 
