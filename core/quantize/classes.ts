@@ -1,5 +1,5 @@
 import type { Values } from '../onnx/lower/evaluate.ts';
-import type { Net, NetNode } from '../onnx/lower/net.ts';
+import type { Held, Net, NetNode } from '../onnx/lower/net.ts';
 import type { ElementType } from '../tensor.ts';
 import type { Quantization } from './emitter.ts';
 
@@ -224,6 +224,23 @@ function joined(net: Net, ranges: readonly Range[], exact: readonly boolean[], m
   return net.nodes.map((_, id) => sets.find(id));
 }
 
+/** The file's own quantization of a tensor; an input that the file only quantizes enters in that form. */
+function heldBy(net: Net, id: number): Held | undefined {
+  const node = net.nodes[id]!;
+  if (node.held !== undefined || node.kind !== 'input') return node.held;
+  const readers = net.nodes.filter((reader) => reader.sources.includes(id));
+  const held = readers[0]?.held;
+  const same = readers.every(
+    (reader) =>
+      reader.kind === 'rescale' &&
+      reader.a.every((a) => a === 1) &&
+      reader.bias.every((b) => b === 0) &&
+      reader.held?.scale === held?.scale &&
+      reader.held?.zero === held?.zero,
+  );
+  return same ? held : undefined;
+}
+
 /** Groups the network's tensors into quantization classes and gives each its type. */
 export function classify(net: Net, ranges: readonly Range[], mode: Mode): { classes: QuantizationClass[]; classOf: number[] } {
   const exact = exactNodes(net);
@@ -245,6 +262,9 @@ export function classify(net: Net, ranges: readonly Range[], mode: Mode): { clas
     const low = Math.min(...ids.map((id) => ranges[id]!.low - (ranges[id]!.masked ? 20 : 0)));
     const high = Math.max(...ids.map((id) => ranges[id]!.high));
     const isExact = ids.every((id) => exact[id]);
+    // A quantized file's own scale is taken over, rounding included.
+    const held = isExact ? undefined : ids.map((id) => heldBy(net, id)).find((own) => own !== undefined);
+    if (held !== undefined) return { members: ids, low, high, exact: false, type: 'u8', steps: 256, quantization: { type: 'u8', ...held } };
     const type = isExact ? exactType(low, high) : types[c]!;
     return {
       members: ids,

@@ -57,6 +57,8 @@ const VALUE_BUDGET = 24e6;
 const MAX_CALIBRATION = 256;
 /** Multiply-adds of one pass over all calibration cases, which bounds the time. */
 const WORK_BUDGET = 6e8;
+/** Below this many multiply-adds 16 bits cost little: they come next where 8 lose too much. */
+const SMALL_WORK = 20_000;
 const MAX_SCORED = 200;
 const MIN_FOR_HOLDOUT = 20;
 
@@ -247,7 +249,7 @@ export function compileModel(request: CompileRequest): Compiled {
   const others: readonly (readonly [Mode, 64 | 127])[] =
     wanted !== 'auto'
       ? []
-      : options.weightLimit === undefined
+      : options.weightLimit === undefined && work > SMALL_WORK
         ? [
             ['narrow', 127],
             ['wide', 64],

@@ -27,7 +27,7 @@ function pixelGrid(runs: readonly ArrayLike<number>[]): { step: number; low: num
 export function input(q: Quantizer, id: number, node: InputNode): IntegerTensor {
   const own = classOf(q, id);
   const runs = q.runs.map((values) => values[id]!);
-  if (!own.exact && own.type === 'u8') {
+  if (!own.exact && own.type === 'u8' && own.quantization === undefined) {
     const grid = pixelGrid(runs);
     const zero = grid === undefined ? 0 : Math.round(-grid.low / grid.step);
     if (grid !== undefined && zero >= 0 && zero <= 255 && Math.abs(grid.low + zero * grid.step) < 0.01 * grid.step)

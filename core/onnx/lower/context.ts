@@ -1,7 +1,7 @@
 import type { GraphNode } from '../graph.ts';
 import { refuse, refuseNode } from '../refuse.ts';
 import { elementCount, type Tensor, tensor } from '../tensor.ts';
-import type { NetNode } from './net.ts';
+import type { Held, NetNode } from './net.ts';
 import { identity, isConstant, isIdentity, type Value, type View } from './view.ts';
 
 type Draft<T> = T extends NetNode ? Omit<T, 'label'> : never;
@@ -30,6 +30,12 @@ export class Lowering {
   add(draft: Draft<NetNode>): number {
     this.nodes.push({ ...draft, label: this.label } as NetNode);
     return this.nodes.length - 1;
+  }
+
+  /** Notes the file's own quantization of the tensor that the view shows. */
+  hold(view: View, held: Held): void {
+    const [only] = view.sources;
+    if (view.sources.length === 1) this.nodes[only!] = { ...this.nodes[only!]!, held };
   }
 
   length(node: number): number {

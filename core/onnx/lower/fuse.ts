@@ -58,6 +58,7 @@ export function fuseScalars(net: Net): Net {
     const whole = node.sources.length > 0 && node.sources.every((source) => net.nodes[source]!.length === node.length);
     const made = whole ? combined(node, parts) : undefined;
     if (made === undefined || standsForItself(net.nodes[made.root]!)) return node;
+    if (node.held !== undefined) return node;
     expressions[id] = made;
     if (!made.curved || made.operations < 2) return node;
     const name = node.kind === 'unary' ? node.name : 'Function';

@@ -9,6 +9,14 @@ interface Common {
   readonly label: string;
   readonly length: number;
   readonly sources: readonly number[];
+  /** The 8-bit quantization that the file itself gives this tensor. */
+  readonly held?: Held;
+}
+
+/** real = (u8 − zero)·scale */
+export interface Held {
+  readonly scale: number;
+  readonly zero: number;
 }
 
 /** Bounds that the exact result is clamped to (Relu, Relu6, Clip); infinite where there are none. */

@@ -9,14 +9,16 @@ import { isConstant, type Value, type View } from './view.ts';
 
 /**
  * Models that are already quantized. Inside the network every value is its real (dequantized) self: a QuantizeLinear only
- * says which values the file's own scale can hold, so it becomes a clip to them, and its range is the starting point of the scale search.
+ * says which values the file's own scale can hold: it becomes a clip to them, and the program takes that scale over.
  */
 function clipTo(context: Lowering, node: GraphNode, value: Value, scale: Tensor, zero: Tensor | undefined): Value {
   const range = integerRange(zero?.type ?? 'uint8') ?? refuseNode(node, `quantization to ${zero?.type} is not supported`);
   if (scale.data.length !== 1) refuseNode(node, 'activations quantized per channel are not supported');
   const at = (q: number): number => (q - (zero?.data[0] ?? 0)) * scale.data[0]!;
   context.quantizedBy.set(node.outputs[0]!, { scale: scale.data[0]!, zero: zero?.data[0] ?? 0 });
-  return affine(context, context.asView(value), 1, 0, { low: at(range[0]), high: at(range[1]) });
+  const clipped = affine(context, context.asView(value), 1, 0, { low: at(range[0]), high: at(range[1]) });
+  if (range[1] - range[0] === 255) context.hold(context.asView(clipped), { scale: scale.data[0]!, zero: (zero?.data[0] ?? 0) - range[0] });
+  return clipped;
 }
 
 /** Integers that enter from outside, as the reals they stand for. */

@@ -53,7 +53,13 @@ function foldIntoRescale(first: RescaleNode, second: RescaleNode): RescaleNode |
 
 /** The producer with the affine map (and the bounds of a Relu or Clip) folded in, or undefined. */
 function folded(producer: NetNode, affine: RescaleNode): NetNode | undefined {
-  if (!('bounds' in producer) || !unbounded(producer)) return undefined;
+  const merged = merge(producer, affine);
+  return merged === undefined || affine.held === undefined ? merged : { ...merged, held: affine.held };
+}
+
+function merge(producer: NetNode, affine: RescaleNode): NetNode | undefined {
+  // What the file rounds stays a tensor of its own.
+  if (!('bounds' in producer) || !unbounded(producer) || producer.held !== undefined) return undefined;
   if (producer.kind === 'linear') return foldIntoLinear(producer, affine);
   if (producer.kind === 'rescale') return foldIntoRescale(producer, affine);
   if (affine.a.length === 1 && affine.bias[0] === 0) return { ...producer, scale: producer.scale * affine.a[0]!, bounds: affine.bounds };
@@ -103,7 +109,7 @@ function once(net: Net): { net: Net; changed: boolean } {
     nodes[id] = node;
     if (node.kind === 'rescale' && node.sources.length === 1) {
       const source = node.sources[0]!;
-      if (isPlain(node) && unbounded(node)) {
+      if (isPlain(node) && unbounded(node) && node.held === undefined) {
         uses[source]! += uses[id]! - 1;
         alias.set(id, source);
         changed = true;
@@ -118,7 +124,14 @@ function once(net: Net): { net: Net; changed: boolean } {
       }
     } else if (node.kind === 'linear') {
       const source = nodes[node.sources[0]!]!;
-      if (source.kind !== 'rescale' || source.sources.length !== 1 || !unbounded(source) || uses[node.sources[0]!] !== 1) continue;
+      if (
+        source.kind !== 'rescale' ||
+        source.held !== undefined ||
+        source.sources.length !== 1 ||
+        !unbounded(source) ||
+        uses[node.sources[0]!] !== 1
+      )
+        continue;
       const merged = foldForward(source, node);
       if (merged === undefined) continue;
       nodes[id] = { ...merged, sources: source.sources };
