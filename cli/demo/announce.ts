@@ -32,7 +32,7 @@ const PROSE: Readonly<Record<string, (facts: Facts) => string>> = {
   started: (f) => `honest node at ${f.node}, challenger ${short(f.challenger)}`,
   requested: (f) => `request ${f.requestId} (${f.tier}) for ${f.purpose}`,
   'zk-verified': (f) =>
-    `request ${f.requestId}: proof verified on chain (${f.gas} gas), answer ${f.answer}, label ${f.label}${f.delivered ? ', delivered to the consumer' : ''}`,
+    `request ${f.requestId}: proof made in ${(Number(f.proofMilliseconds) / 1000).toFixed(1)} s, verified on chain (${f.gas} gas), answer ${f.answer}, label ${f.label}${f.delivered ? ', delivered to the consumer' : ''}`,
   'optimistic-final': (f) =>
     `request ${f.requestId}: final after its window, answer ${f.answer}, label ${f.label}${f.delivered ? ', delivered to the consumer' : ''}`,
   lied: (f) =>

@@ -1,101 +1,18 @@
-import { type Address, bytesToHex, type Hex, parseEventLogs, type TransactionReceipt } from 'viem';
-import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
-import { digitReaderAbi } from '../../contracts/client/generated/digitReader.ts';
-import { requestsAbi } from '../../contracts/client/generated/requests.ts';
-import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { programTrees } from '../../core/dispute/program-trees.ts';
-import { execute, outputsOf } from '../../core/execute.ts';
-import { joinTensors, outputForms, splitTensors } from '../../core/tensor-list.ts';
+import { AssayError } from '../../core/errors.ts';
+import { execute } from '../../core/execute.ts';
 import { buildTrace } from '../../core/trace.ts';
-import { argmaxLast, prepareInput, readOutput } from '../../core/values.ts';
-import { nameInput, outputOf, requestIdIn, type Tier, uploadInput, waitForEnd } from '../requesting.ts';
-import type { Announce, Facts } from './announce.ts';
+import { outputOf, waitForEnd } from '../requesting.ts';
+import type { Announce } from './announce.ts';
 import { Harassment } from './harass.ts';
-import { imageCase } from './images.ts';
-import type { PreparedModel } from './models.ts';
+import { askAbout, digitOf, PATIENCE, readingOf, sameBytes } from './question.ts';
+import { answersTo, disputeOf, proofTime, receiptOf, statusIs, verdictOf, ZERO } from './readings.ts';
 import { BANDS, CAST, type Stage, startDishonestNode } from './stage.ts';
-
-/** Seconds within which a flow must have come to its end. */
-const PATIENCE = 180;
 
 /** How one flow ended; `ok` follows from what was read back from the chain. */
 export interface Outcome {
   readonly event: string;
   readonly ok: boolean;
-}
-
-interface Question {
-  readonly id: bigint;
-  readonly label: number;
-  /** The right answer: what the reference executor computes here. */
-  readonly right: Uint8Array;
-  readonly inputs: ReturnType<typeof prepareInput>;
-}
-
-type Registered = PreparedModel & { readonly registered: { readonly modelId: Hex; readonly minimumCoverage: bigint } };
-
-/** Has the consumer contract ask about one image. */
-async function askAbout(
-  stage: Stage,
-  consumer: Address,
-  model: Registered,
-  tier: Tier,
-  image: number,
-  fee: bigint,
-  node?: string,
-): Promise<Question> {
-  const { net, images } = stage;
-  const { client, deployment } = net;
-  const inputs = prepareInput(model.program, imageCase(model.model, images, image).inputs);
-  const { modelId, minimumCoverage } = model.registered;
-  const input = await nameInput(client, deployment, modelId, tier, inputs);
-  const common = [modelId, tier === 'zk' ? 0 : 1, tier === 'zk' ? 0n : minimumCoverage, PATIENCE] as const;
-  const receipt = await net.sender(CAST.requester).send({
-    address: consumer,
-    abi: digitReaderAbi,
-    value: fee,
-    ...(input.inCalldata
-      ? { functionName: 'read', args: [...common, bytesToHex(input.bytes)] }
-      : { functionName: 'readByRoot', args: [...common, input.name, ''] }),
-  });
-  if (!input.inCalldata && node !== undefined) await uploadInput(node, modelId, input.bytes);
-  const right = joinTensors(outputsOf(model.program, execute(model.program, inputs)));
-  return { id: requestIdIn(receipt), label: images.label(image), right, inputs };
-}
-
-function digitOf({ program }: PreparedModel, output: Uint8Array): number {
-  const [first] = readOutput(program, splitTensors(outputForms(program), output));
-  return argmaxLast(first!.dims, first!.values)[0]!;
-}
-
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-/** What the consumer contract keeps of an answer; undefined before delivery. */
-async function readingOf(stage: Stage, consumer: Address, id: bigint): Promise<number | undefined> {
-  try {
-    return Number(await stage.net.client.readContract({ address: consumer, abi: digitReaderAbi, functionName: 'digitOf', args: [id] }));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Receipt of the transaction that emitted a request's event. */
-async function receiptOf(
-  stage: Stage,
-  eventName: 'Fulfilled' | 'Finalized' | 'Faulted',
-  id: bigint,
-): Promise<TransactionReceipt | undefined> {
-  const { client, deployment } = stage.net;
-  const [event] = await client.getContractEvents({
-    address: deployment.requests,
-    abi: requestsAbi,
-    eventName,
-    args: { requestId: id },
-    fromBlock: BigInt(deployment.block),
-  });
-  return event === undefined ? undefined : client.getTransactionReceipt({ hash: event.transactionHash });
 }
 
 /** Asks at the zk tier: the proof is verified on chain, and the consumer has the answer. */
@@ -118,6 +35,7 @@ export async function playProof(stage: Stage, image: number, announce: Announce)
     label: question.label,
     delivered,
     gas: receipt?.gasUsed,
+    proofMilliseconds: await proofTime(stage, question.id),
     milliseconds: Math.round(performance.now() - started),
   });
   return { event: 'zk-verified', ok };
@@ -173,43 +91,6 @@ export async function playFraud(stage: Stage, image: number, seed: number, annou
   }
 }
 
-interface Verdict {
-  readonly proven: boolean;
-  readonly position: number | undefined;
-  readonly element: number | undefined;
-  readonly gas: bigint | undefined;
-  readonly slashed: bigint;
-  readonly burned: bigint;
-  readonly refunded: bigint;
-  /** Of the lock, to the requester. */
-  readonly share: bigint;
-  /** Costs and reward, to the challenger. */
-  readonly reward: bigint;
-}
-
-/** What the transaction that ended a claim did, from its logs. */
-async function verdictOf(stage: Stage, consumer: Address, id: bigint): Promise<Verdict> {
-  const receipt = await receiptOf(stage, 'Faulted', id);
-  const logs = receipt?.logs ?? [];
-  const [proven] = parseEventLogs({ abi: claimBoardAbi, logs, eventName: 'FaultProven' });
-  const [slashed] = parseEventLogs({ abi: stakeVaultAbi, logs, eventName: 'Slashed' });
-  const [refunded] = parseEventLogs({ abi: requestsAbi, logs, eventName: 'Refunded' });
-  const credits = parseEventLogs({ abi: stakeVaultAbi, logs, eventName: 'Credited' });
-  const creditOf = (account: Address): bigint =>
-    credits.filter(({ args }) => args.to.toLowerCase() === account.toLowerCase()).reduce((sum, { args }) => sum + args.amount, 0n);
-  return {
-    proven: proven !== undefined,
-    position: proven?.args.position,
-    element: proven?.args.element,
-    gas: receipt?.gasUsed,
-    slashed: slashed?.args.amount ?? 0n,
-    burned: slashed?.args.burned ?? 0n,
-    refunded: refunded?.args.fee ?? 0n,
-    share: creditOf(consumer),
-    reward: creditOf(stage.challenger),
-  };
-}
-
 /** Asks again, and presses the honest answer with every demand there is. */
 export async function playHarassment(stage: Stage, image: number, announce: Announce): Promise<Outcome> {
   const { optimistic, honest, consumer, net } = stage;
@@ -251,49 +132,16 @@ export async function playHarassment(stage: Stage, image: number, announce: Anno
   return { event: 'honest-defended', ok };
 }
 
-const ZERO = `0x${'0'.repeat(64)}`;
-
-function claimHex(id: bigint): Hex {
-  return `0x${id.toString(16).padStart(64, '0')}`;
-}
-
-function disputeOf(stage: Stage, id: bigint) {
-  const { client, deployment } = stage.net;
-  return client.readContract({
-    address: deployment.board,
-    abi: claimBoardAbi,
-    functionName: 'disputeOf',
-    args: [deployment.requests, claimHex(id)],
-  });
-}
-
-async function statusIs(stage: Stage, id: bigint): Promise<'open' | 'answered'> {
-  const { client, deployment } = stage.net;
-  const view = await client.readContract({ address: deployment.requests, abi: requestsAbi, functionName: 'requestOf', args: [id] });
-  return view.status === 1 ? 'open' : 'answered';
-}
-
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const end = Date.now() + PATIENCE * 1000;
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error('a step of the demo did not come in time');
+    if (Date.now() > end) {
+      throw new AssayError('A step of the demo did not come in time', {
+        code: 'DEMO_FAILED',
+        facts: { seconds: PATIENCE },
+        fix: 'run it again with --keep on a machine with less to do, and read the logs',
+      });
+    }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-}
-
-/** Answers posted for a claim, and what they paid. */
-async function answersTo(stage: Stage, id: bigint): Promise<{ count: number; fees: bigint }> {
-  const { client, deployment } = stage.net;
-  const common = {
-    address: deployment.board,
-    abi: claimBoardAbi,
-    args: { source: deployment.requests, claimId: claimHex(id) },
-    fromBlock: BigInt(deployment.block),
-  } as const;
-  const [answered, roots] = await Promise.all([
-    client.getContractEvents({ ...common, eventName: 'Answered' }),
-    client.getContractEvents({ ...common, eventName: 'RootsPosted' }),
-  ]);
-  const fees: Facts[] = [...answered, ...roots].map(({ args }) => args);
-  return { count: fees.length, fees: fees.reduce((sum, { fee }) => sum + (fee as bigint), 0n) };
 }

@@ -50,6 +50,15 @@ async function worthOf({ client, deployment }: LocalNet, account: Address, block
   return amounts.reduce((sum, amount) => sum + amount, 0n);
 }
 
+/** Ether that nobody gets any more: shares of slashed locks and of fees. */
+async function burned({ client, deployment }: LocalNet, fromBlock: bigint, toBlock: bigint): Promise<bigint> {
+  const [slashes, payments] = await Promise.all([
+    client.getContractEvents({ address: deployment.vault, abi: stakeVaultAbi, eventName: 'Slashed', fromBlock, toBlock }),
+    client.getContractEvents({ address: deployment.requests, abi: requestsAbi, eventName: 'Paid', fromBlock, toBlock }),
+  ]);
+  return [...slashes, ...payments].reduce((sum, { args }) => sum + (args.burned ?? 0n), 0n);
+}
+
 /** What each party spent and gained between two blocks, read back from the chain alone. */
 export async function readLedger(net: LocalNet, parties: readonly Party[], from: bigint, to: bigint): Promise<Entry[]> {
   const spent = new Map<string, { transactions: number; gas: bigint; gasCost: bigint }>();
@@ -65,7 +74,7 @@ export async function readLedger(net: LocalNet, parties: readonly Party[], from:
       });
     }
   }
-  return Promise.all(
+  const entries = await Promise.all(
     parties.map(async ({ name, accounts }) => {
       const own = accounts.map((account) => spent.get(account.toLowerCase()) ?? { transactions: 0, gas: 0n, gasCost: 0n });
       const gasCost = own.reduce((sum, entry) => sum + entry.gasCost, 0n);
@@ -79,6 +88,7 @@ export async function readLedger(net: LocalNet, parties: readonly Party[], from:
       };
     }),
   );
+  return [...entries, { party: 'burned', transactions: 0, gas: 0n, gasCost: 0n, net: await burned(net, from + 1n, to) }];
 }
 
 async function sumOf(amounts: readonly Promise<bigint>[]): Promise<bigint> {

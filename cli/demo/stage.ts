@@ -27,6 +27,9 @@ export const CAST = {
   consumer: 11,
 } as const;
 
+/** Name of the node that proves, and of its log. */
+export const ZK_NODE = 'zk-node';
+
 /** Short clocks: a dispute plays in a minute, and a slow machine still answers in time. */
 const CLOCKS = { window: 6, response: 10, reaction: 2 } as const;
 const FEES = { minimumFee: 2_000_000_000n, maximumFee: 4_000_000_000n } as const;
@@ -119,7 +122,7 @@ async function stageProofs(
   await setUp(proved, keyCache, announce);
   const model = await register(net, proved, announce);
   const [node, consumer] = await Promise.all([
-    startNodeProcess(net, { name: 'zk-node', account: CAST.zk.node, settings: { models: [servedOf(model)] } }),
+    startNodeProcess(net, { name: ZK_NODE, account: CAST.zk.node, settings: { models: [servedOf(model)] } }),
     deployConsumer(net, model),
   ]);
   return { model, node, consumer };
