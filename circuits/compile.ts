@@ -125,20 +125,28 @@ function termCount(instruction: AnyInstruction): number {
   return instruction.length * ((a.kernelHeight * a.kernelWidth * a.channels) / a.groups);
 }
 
+function refuseTooManyTerms(program: Program): void {
+  let terms = 0;
+  for (const [position, instruction] of program.instructions.entries()) {
+    terms += termCount(instruction);
+    if (terms <= TERM_LIMIT) continue;
+    const reason = `more than ${TERM_LIMIT} multiply-adds by constants, entries of large tables among them`;
+    throw new Refused({ instruction: position, kind: instruction.kind, reason });
+  }
+}
+
 function build(program: Program): { cs: ConstraintSystem; layout: SignalLayout } {
+  refuseTooManyTerms(program);
   const layout = signalLayout(program);
   const cs = new ConstraintSystem(layout.count);
   const readers = countReaders(program);
   cs.hint('context', 1);
   const tensors: (readonly Cell[])[] = cs.withPurpose(INPUT_RANGE, () => buildInputs(cs, program, layout));
-  let terms = 0;
   for (let position = inputCount(program); position < program.instructions.length; position++) {
     const instruction = program.instructions[position]!;
     const refuse = (reason: string): never => {
       throw new Refused({ instruction: position, kind: instruction.kind, reason });
     };
-    terms += termCount(instruction);
-    if (terms > TERM_LIMIT) refuse(`more than ${TERM_LIMIT} multiply-adds by constants, entries of large tables among them`);
     const sources = instruction.sources.map((source) => tensors[source]!);
     try {
       const context = { cs, program, position, readers, deferred: isDeferred(program, position) };
