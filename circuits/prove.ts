@@ -108,6 +108,8 @@ export class ProvingService {
     const tensors = job.trace ?? job.inputs;
     if (tensors === undefined) throw new AssayError('A proof needs inputs or a trace', { code: 'INPUT_SHAPE' });
     const child = this.idle.pop() ?? this.start();
+    child.ref();
+    child.channel?.ref();
     const request: ProveRequest = { directory: job.directory, tensors, trace: job.trace !== undefined, context: job.context };
     try {
       const { proof, signals, outputs, peakMegabytes } = await ask<ProveResult>(child, request, {
@@ -116,6 +118,9 @@ export class ProvingService {
       });
       return { proof, publicSignals: signals, encodedProof: encodeProof(proof), outputs, peakMegabytes };
     } finally {
+      // An idle child does not keep its parent alive, and ends with it.
+      child.unref();
+      child.channel?.unref();
       if (child.connected && !child.killed) this.idle.push(child);
       else this.children.delete(child);
     }
@@ -124,7 +129,6 @@ export class ProvingService {
   private start(): ChildProcess {
     const child = startChild(SCRIPT, this.memoryMegabytes);
     this.children.add(child);
-    // An idle child must not keep its parent alive; a running one is held by the caller's promise.
     child.on('exit', () => {
       this.children.delete(child);
       const at = this.idle.indexOf(child);

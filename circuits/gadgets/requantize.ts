@@ -23,8 +23,8 @@ const CONSTANT_ONE = constantForm(1);
  * Unique: quotient and remainder are, each regime excludes the others; argued in each function.
  */
 export function requantize(cs: ConstraintSystem, acc: LinearForm, shift: number, low: number, high: number): LinearForm {
-  invariant(Number.isFinite(acc.low) && Number.isFinite(acc.high), 'requantization of an unbounded form');
   const rounded = shift === 0 ? acc : cs.sum([acc, 1], [CONSTANT_ONE, 2 ** (shift - 1)]);
+  invariant(Number.isSafeInteger(rounded.low) && Number.isSafeInteger(rounded.high), 'requantization of an unbounded form');
   const from = Math.floor(rounded.low / 2 ** shift);
   const to = Math.floor(rounded.high / 2 ** shift);
   if (to <= low) return constantForm(low);
