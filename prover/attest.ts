@@ -63,7 +63,10 @@ export class Attestor {
   }
 
   private async stillOpen(request: RequestDocument): Promise<boolean> {
-    return (await this.parts.chain.request(request.requestId)).status === STATUS.open;
+    const seen = await this.parts.chain.request(request.requestId);
+    // After a reorganisation the id may be another request's: an answer to this one would be a wrong answer to that one.
+    const isSame = seen.terms.modelId === request.modelId && seen.input === request.input;
+    return seen.status === STATUS.open && isSame;
   }
 
   private async settle(request: RequestDocument): Promise<void> {
@@ -79,7 +82,7 @@ export class Attestor {
 
   private async material(request: RequestDocument): Promise<{ model: ServedModel; input: Uint8Array }> {
     const model = this.parts.catalog.get(request.modelId);
-    const input = await this.parts.inputs.get(request.input);
+    const input = model === undefined ? undefined : await this.parts.inputs.of(model, request);
     if (model === undefined || input === undefined) {
       throw new AssayError('The model or the input of an accepted request is missing', {
         code: 'MATERIAL_MISSING',
@@ -93,7 +96,9 @@ export class Attestor {
   private async claim(request: RequestDocument): Promise<void> {
     const { store, chain, log } = this.parts;
     const id = orderedId(request.requestId);
-    const prepared = (await store.get<ClaimDocument>(COLLECTION.claims, id)) ?? (await this.prepareClaim(request));
+    const held = await store.get<ClaimDocument>(COLLECTION.claims, id);
+    const isOfThis = held?.modelId === request.modelId && held.input === request.input;
+    const prepared = held !== undefined && isOfThis ? held : await this.prepareClaim(request);
     await chain.claim(request.requestId, Uint8Array.from(Buffer.from(prepared.output.slice(2), 'hex')));
     log.info({ request: request.requestId, model: request.modelId }, 'claimed');
   }

@@ -38,7 +38,15 @@ export class Defender {
   }
 
   start(): void {
-    this.queue.work('defend', 2, (job) => this.answerClaim((job.data as { claimId: string }).claimId));
+    this.queue.work('defend', 2, async (job) => {
+      const { claimId } = job.data as { claimId: string };
+      try {
+        await this.answerClaim(claimId);
+      } catch (error) {
+        this.log.error({ claim: claimId, attempt: job.attempts, error }, 'demands could not be answered; trying again');
+        throw error;
+      }
+    });
   }
 
   async demanded(demand: DemandDocument): Promise<void> {
@@ -63,7 +71,10 @@ export class Defender {
   }
 
   private async enqueue(claimId: string): Promise<void> {
-    await this.queue.add({ id: `defend/${claimId}`, kind: 'defend', data: { claimId }, priority: PRIORITY, attempts: 1_000 });
+    const id = `defend/${claimId}`;
+    const isNew = await this.queue.add({ id, kind: 'defend', data: { claimId }, priority: PRIORITY, attempts: 1_000 });
+    // However often it failed: as long as a demand is open there is a lock to save.
+    if (!isNew) await this.queue.replay(id);
   }
 
   private async pending(claimId: string): Promise<DemandDocument[]> {

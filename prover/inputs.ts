@@ -1,11 +1,19 @@
 import { commitInput } from '../circuits/input-commitment.ts';
 import type { Hash } from '../core/brand.ts';
-import { inputForms, listRoot, splitTensors } from '../core/tensor-list.ts';
+import { inputForms, listBytes, listRoot, splitTensors } from '../core/tensor-list.ts';
 import type { ArtifactStore } from '../runtime/artifacts.ts';
 import type { ServedModel } from './catalog.ts';
+import type { RequestDocument } from './documents.ts';
 
 const KIND = 'inputs';
 const COMMITMENT = 2;
+
+/** What of a model says how inputs are named. */
+type Named = Pick<ServedModel, 'program' | 'inputForm'>;
+
+async function commitmentOf(bytes: Uint8Array): Promise<Hash> {
+  return `0x${(await commitInput(bytes)).toString(16).padStart(64, '0')}` as Hash;
+}
 
 /** Names under which the bytes of an input can be asked for. */
 export interface InputNames {
@@ -23,11 +31,11 @@ export class InputStore {
   }
 
   /** Keeps bytes under every name they have. @throws AssayError TENSOR_SIZE when they are not an input of the model */
-  async accept(model: ServedModel, bytes: Uint8Array): Promise<InputNames> {
+  async accept(model: Named, bytes: Uint8Array): Promise<InputNames> {
     const inputRoot = listRoot(splitTensors(inputForms(model.program), bytes));
     await this.artifacts.put(KIND, inputRoot, bytes);
     if (model.inputForm !== COMMITMENT) return { inputRoot, commitment: null };
-    const commitment = `0x${(await commitInput(bytes)).toString(16).padStart(64, '0')}` as Hash;
+    const commitment = await commitmentOf(bytes);
     await this.artifacts.put(KIND, commitment, bytes);
     return { inputRoot, commitment };
   }
@@ -36,7 +44,16 @@ export class InputStore {
     return this.artifacts.get(KIND, name);
   }
 
-  has(name: string): Promise<boolean> {
-    return this.artifacts.has(KIND, name);
+  /**
+   * The bytes that a request is about, computed anew from what is held under its name; undefined while they are not in hand. Who asks
+   * chooses the name: a commitment in the place of an input root names bytes whose claim nobody could defend.
+   */
+  async of(model: Named, request: Pick<RequestDocument, 'tier' | 'input'>): Promise<Uint8Array | undefined> {
+    const bytes = await this.get(request.input);
+    const forms = inputForms(model.program);
+    if (bytes === undefined || bytes.length !== listBytes(forms)) return undefined;
+    const isCommitted = request.tier === 0 && model.inputForm === COMMITMENT;
+    const name = isCommitted ? await commitmentOf(bytes) : listRoot(splitTensors(forms, bytes));
+    return name === request.input ? bytes : undefined;
   }
 }

@@ -13,6 +13,9 @@ import { type IntakePolicy, jobKind, reasonToPass } from './intake.ts';
 import type { Queue } from './queue/port.ts';
 import type { Store } from './store/port.ts';
 
+/** An endpoint that is away for minutes must lose no request; a proof that fails is dear to try again. */
+const ATTEMPTS = { claim: 40, prove: 12 } as const;
+
 export interface WatcherParts {
   readonly owner: Address;
   readonly store: Store;
@@ -119,7 +122,12 @@ export class Watcher {
     };
     const id = orderedId(requestId);
     await store.putIfAbsent(COLLECTION.requests, id, request);
-    const known = await store.get<RequestDocument>(COLLECTION.requests, id);
+    let known = await store.get<RequestDocument>(COLLECTION.requests, id);
+    if (known !== undefined && (known.modelId !== request.modelId || known.input !== request.input)) {
+      // A reorganisation gave the id to another request.
+      await store.put(COLLECTION.requests, id, request);
+      known = request;
+    }
     // Seen before a restart: only what has not been decided is decided now.
     if (known?.state === 'waiting') await this.consider(known);
     else if (known?.state === 'queued') await this.enqueue(known);
@@ -128,9 +136,10 @@ export class Watcher {
   private async consider(request: RequestDocument): Promise<void> {
     const { store, chain, catalog, inputs, owner, policy, log } = this.parts;
     const id = orderedId(request.requestId);
+    const model = catalog.get(request.modelId);
     const reason = reasonToPass(
       { tier: request.tier, fee: BigInt(request.fee), coverage: BigInt(request.coverage), deadline: request.deadline },
-      catalog.get(request.modelId),
+      model,
       { ...policy, freeStake: await chain.freeStake(owner), now: this.now },
     );
     if (reason !== undefined) {
@@ -138,7 +147,7 @@ export class Watcher {
       await store.put(COLLECTION.requests, id, { ...request, state: 'passed', reason });
       return;
     }
-    if (!(await inputs.has(request.input))) {
+    if (model === undefined || (await inputs.of(model, request)) === undefined) {
       log.info({ request: request.requestId, input: request.input }, 'a request waits for its input');
       return;
     }
@@ -149,7 +158,12 @@ export class Watcher {
 
   private async enqueue(request: RequestDocument): Promise<void> {
     const kind = jobKind(request);
-    await this.parts.queue.add({ id: `${kind}/${request.requestId}`, kind, data: { requestId: request.requestId } });
+    await this.parts.queue.add({
+      id: `${kind}/${request.requestId}`,
+      kind,
+      data: { requestId: request.requestId },
+      attempts: ATTEMPTS[kind],
+    });
   }
 
   private async claimed(args: { requestId: bigint; prover: Address; output: Hex }): Promise<void> {

@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { TENSOR_ROOTS } from '../../core/dispute/units.ts';
+import { type Defence, Defender } from '../../prover/defend.ts';
+import { embeddedQueue } from '../../prover/queue/embedded.ts';
+import { embeddedStore } from '../../prover/store/embedded.ts';
+import { createLog } from '../../runtime/log.ts';
+import { openStateDirectory } from '../../runtime/state-directory.ts';
+import { until } from './network.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+it('a defence that failed until its queue gave it up begins again with the next block', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'assay-defend-'));
+  const state = openStateDirectory(folder, 'node');
+  const queue = embeddedQueue(state, { firstDelay: 0, longestDelay: 0 });
+  closers.push(
+    () => queue.close(),
+    () => state.close(),
+    () => rmSync(folder, { recursive: true, force: true }),
+  );
+  let isAway = true;
+  const posted: string[] = [];
+  const defence: Defence = {
+    isOpen: async () => {
+      if (isAway) throw new Error('the endpoint is away');
+      return posted.length === 0;
+    },
+    dataOf: async () => undefined,
+    rootsOf: async () => [],
+    postRoots: async (claimId) => {
+      posted.push(claimId);
+    },
+    postAnswers: async () => {},
+  };
+  const defender = new Defender(embeddedStore(state), queue, defence, createLog({ name: 'test', level: 'silent' }));
+  defender.start();
+  await defender.demanded({ claimId: '7', unit: TENSOR_ROOTS, deadline: 1_000 });
+  await until('the queue gives up', async () => (await queue.counts('defend')).dead === 1, 60);
+  isAway = false;
+  await defender.wake(500);
+  await until('the answer', async () => posted.length === 1, 20);
+  expect(posted).toEqual(['7']);
+});
