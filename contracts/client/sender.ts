@@ -29,7 +29,10 @@ export interface SenderOptions {
   readonly timeout?: number;
 }
 
-/** Sends the transactions of one key: simulated first, nonces in order, several in flight. */
+/**
+ * Sends the transactions of one key: simulated first, nonces in order, several in flight. What is not mined in time is replaced by
+ * whatever is sent next, for a higher fee: a transaction that fell behind the base fee must not hold up all later ones.
+ */
 export interface Sender {
   readonly address: Address;
   /**
@@ -43,6 +46,9 @@ export interface Sender {
 }
 
 const HEADROOM_PERCENT = 130n;
+/** Nodes replace a transaction for 10 % more at least. */
+const RAISE_PERCENT = 125n;
+const MOST_RAISES = 8;
 
 export function createSender(options: SenderOptions): Sender {
   return new KeySender(options);
@@ -52,6 +58,8 @@ class KeySender implements Sender {
   readonly address: Address;
   private readonly options: SenderOptions;
   private nextNonce: number | undefined;
+  /** How often something was not mined in time since nothing of ours was waiting. */
+  private stalls = 0;
   /** The last submission; submissions go one at a time so that nonces leave no gap. */
   private tail: Promise<unknown> = Promise.resolve();
   private readonly inFlight = new Set<Promise<unknown>>();
@@ -103,9 +111,7 @@ class KeySender implements Sender {
         fix: 'raise maxFeePerGas, or wait',
       });
     }
-    // What an earlier process of the same key left pending counts too.
-    const pending = await client.getTransactionCount({ address: account.address, blockTag: 'pending' });
-    const nonce = Math.max(this.nextNonce ?? 0, pending);
+    const nonce = await this.nonce();
     const serialized = await account.signTransaction({
       chainId: client.chain.id,
       type: 'eip1559',
@@ -114,8 +120,8 @@ class KeySender implements Sender {
       value: call.value ?? 0n,
       nonce,
       gas,
-      maxFeePerGas: fees.maxFeePerGas,
-      maxPriorityFeePerGas: fees.maxPriorityFeePerGas,
+      maxFeePerGas: this.raised(fees.maxFeePerGas),
+      maxPriorityFeePerGas: this.raised(fees.maxPriorityFeePerGas),
     });
     try {
       const hash = await client.sendRawTransaction({ serializedTransaction: serialized });
@@ -124,8 +130,26 @@ class KeySender implements Sender {
     } catch (error) {
       // The chain knows better (a restart, a reorganisation): ask it next time.
       this.nextNonce = undefined;
+      if (this.stalls > 0) this.stalls++;
       throw error;
     }
+  }
+
+  /** The next free nonce; after a stall, the first that was not mined. */
+  private async nonce(): Promise<number> {
+    const { client, account } = this.options;
+    // What an earlier process of the same key left pending counts too.
+    const pending = await client.getTransactionCount({ address: account.address, blockTag: 'pending' });
+    const mined = this.stalls === 0 ? pending : await client.getTransactionCount({ address: account.address, blockTag: 'latest' });
+    if (mined >= pending) this.stalls = 0;
+    return Math.max(this.nextNonce ?? 0, Math.min(mined, pending));
+  }
+
+  private raised(fee: bigint): bigint {
+    let raised = fee;
+    for (let i = 0; i < Math.min(this.stalls, MOST_RAISES); i++) raised = (raised * RAISE_PERCENT) / 100n + 1n;
+    const cap = this.options.maxFeePerGas;
+    return cap !== undefined && raised > cap ? cap : raised;
   }
 
   private async receiptOf(hash: Hex, call: Call): Promise<TransactionReceipt> {
@@ -134,11 +158,12 @@ class KeySender implements Sender {
         hash,
         timeout: this.options.timeout ?? 120_000,
         pollingInterval: 250,
-        // One transaction a nonce: there is nothing to be replaced by.
+        // What replaces a transaction is another one, whose sender waits for it.
         checkReplacement: false,
       });
     } catch (cause) {
       this.nextNonce = undefined;
+      this.stalls++;
       throw new AssayError('A transaction was sent but not mined in time', {
         code: 'TRANSACTION_TIMEOUT',
         facts: { call: call.functionName, hash },
