@@ -56,10 +56,11 @@ abstract contract BoardBase is Base {
         friend = makeAddr("friend");
         deal(challenger, 1000 ether);
         deal(friend, 1000 ether);
-        registry = new ModelRegistry(new ToyValidator());
-        vault = new StakeVault(address(this), address(0));
+        ToyValidator validator = ToyValidator(deploy("ToyValidator.sol:ToyValidator", ""));
+        registry = ModelRegistry(deploy("ModelRegistry.sol:ModelRegistry", abi.encode(validator)));
+        vault = StakeVault(deploy("StakeVault.sol:StakeVault", abi.encode(address(this), address(0))));
         board = _newBoard(IFeeSource(address(0)));
-        source = new ToySource(address(board));
+        source = ToySource(deploy("ToySource.sol:ToySource", abi.encode(board)));
         uint256 key;
         (proverKey, key) = makeAddrAndKey("prover key");
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, vault.keyDigest(prover, proverKey));
@@ -70,7 +71,24 @@ abstract contract BoardBase is Base {
     function _newBoard(IFeeSource feeSource) internal returns (ClaimBoard) {
         BoardTerms memory terms =
             BoardTerms(uint32(WINDOW), uint32(RESPONSE), uint32(REACTION), 1 gwei, 100 gwei, feeSource);
-        return new ClaimBoard(registry, vault, new ToyStep(), terms);
+        return ClaimBoard(deploy("ClaimBoard.sol:ClaimBoard", _boardArguments(terms)));
+    }
+
+    function _boardArguments(BoardTerms memory terms) internal returns (bytes memory) {
+        ToyStep step = ToyStep(deploy("ToyStep.sol:ToyStep", ""));
+        return abi.encode(registry, vault, step, terms);
+    }
+
+    /// @notice Deploys from the artifact: naming a contract with `new` would compile it once more into every test.
+    function deploy(string memory artifact, bytes memory arguments) internal returns (address deployed) {
+        deployed = _create(bytes.concat(vm.getCode(artifact), arguments));
+        require(deployed != address(0), artifact);
+    }
+
+    function _create(bytes memory code) internal returns (address deployed) {
+        assembly {
+            deployed := create(0, add(code, 32), mload(code))
+        }
     }
 
     // Model.

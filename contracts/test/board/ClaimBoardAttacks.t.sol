@@ -24,8 +24,8 @@ contract ClaimBoardAttacksTest is BoardBase {
 
     // Against the finder.
 
-    /// FinderKeepsReward: who copies a proof from the mempool cannot reveal it, and copying the commitment hinders nobody.
-    function test_stealAFraudProofFromTheMempool() public {
+    /// Who copies a proof from the mempool cannot reveal it, and copying the commitment hinders nobody.
+    function test_FinderKeepsReward_stealAFraudProofFromTheMempool() public {
         FlatTensor[] memory run = _run(3, 40);
         _disputed(CLAIM, run);
         Fault memory fault = _fault(run, 3, 40 * 512);
@@ -292,7 +292,7 @@ contract ClaimBoardAttacksTest is BoardBase {
         this.demandNode(_node(3, 2, 0), proof);
     }
 
-    function test_faultWithForgedParts() public {
+    function test_Identity_faultWithForgedParts() public {
         FlatTensor[] memory run = _run(3, 40);
         _disputed(CLAIM, run);
         Fault memory good = _fault(run, 3, 40 * 512);
@@ -368,7 +368,7 @@ contract ClaimBoardAttacksTest is BoardBase {
     }
 
     /// A tensor root of another type or length in the trace.
-    function test_rootOfAnotherShape() public {
+    function test_CanonicalEncoding_rootOfAnotherShape() public {
         _useModel(3, 0, 300, "");
         FlatTensor[] memory run = _right();
         bytes32[] memory roots = _roots(run);

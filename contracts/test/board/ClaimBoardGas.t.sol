@@ -48,6 +48,24 @@ contract ClaimBoardGasTest is BoardBase {
         _record("proveFault, toy step", DisputeGas.PROVE);
     }
 
+    /// HarassmentPays: what an answer earns is more than its gas costs. (Isolated transactions have no base fee, so prices are
+    /// at the minimum fee; both sides are linear in it.)
+    function test_HarassmentPays(uint8 kind) public {
+        FlatTensor[] memory run = _run(WRONG, LEAF);
+        _open(CLAIM, run);
+        Unit memory unit = _top(UnitKind(kind % 3), kind % 3 == 0 ? 0 : 1, kind % 3 == 1 ? 0 : 5);
+        _demand(friend, CLAIM, unit);
+        uint256 fee = board.demandOf(address(source), CLAIM, unit).feePerGas;
+        _answer(proverKey, CLAIM, unit, _data(run, unit));
+        uint256 used = vm.lastCallGas().gasTotalUsed;
+        assertGt(used, 21_000);
+        assertGt(board.creditOf(prover), used * fee);
+        _demand(friend, CLAIM, _rootsUnit());
+        uint256 before = board.creditOf(prover);
+        _postRoots(CLAIM, run);
+        assertGt(board.creditOf(prover) - before, vm.lastCallGas().gasTotalUsed * fee);
+    }
+
     function _measureTop(FlatTensor[] memory run, string memory name, Unit memory unit) private {
         _demand(challenger, CLAIM, unit);
         _record(string.concat("demand ", name), DisputeGas.demandGas(unit.kind));

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.37;
 
 import {BoardTerms, ClaimBoard} from "../../src/ClaimBoard.sol";
-import {BoardLedger} from "../../src/board/BoardLedger.sol";
 import {DisputeGas} from "../../src/board/DisputeGas.sol";
 import {DemandStatus, Fault, IClaimBoard, Unit, UnitKind} from "../../src/interfaces/IClaimBoard.sol";
 import {ClaimView, IClaimSource, Payout} from "../../src/interfaces/IClaimSource.sol";
@@ -10,7 +9,6 @@ import {IFeeSource} from "../../src/interfaces/IFeeSource.sol";
 import {vm} from "../Assertions.sol";
 import {BoardBase} from "./BoardBase.sol";
 import {FlatTensor} from "./FlatTensor.sol";
-import {ToyStep} from "./ToyStep.sol";
 
 contract FixedFee is IFeeSource {
     uint256 public feePerGas = 33 gwei;
@@ -104,19 +102,20 @@ contract ClaimBoardMoneyTest is BoardBase {
     }
 
     function test_feeSourceIsRead() public {
-        ClaimBoard other = _newBoard(new FixedFee());
+        ClaimBoard other = _newBoard(IFeeSource(deploy("ClaimBoardMoney.t.sol:FixedFee", "")));
         assertEq(other.feePerGas(), 33 gwei);
     }
 
     function test_feeBoundsOfTheConstructor() public {
-        ToyStep step = new ToyStep();
         uint64[2][3] memory bounds = [[uint64(0), 1], [uint64(2), 1], [uint64(1), 1 << 48]];
+        bytes memory code = vm.getCode("ClaimBoard.sol:ClaimBoard");
         for (uint256 i = 0; i < 3; ++i) {
             BoardTerms memory terms = BoardTerms(1, 1, 1, bounds[i][0], bounds[i][1], IFeeSource(address(0)));
-            vm.expectRevert(BoardLedger.FeeBoundsInvalid.selector);
-            new ClaimBoard(registry, vault, step, terms);
+            bytes memory arguments = _boardArguments(terms);
+            assertEq(_create(bytes.concat(code, arguments)), address(0));
         }
-        new ClaimBoard(registry, vault, step, BoardTerms(1, 1, 1, 1, (1 << 48) - 1, IFeeSource(address(0))));
+        bytes memory widest = _boardArguments(BoardTerms(1, 1, 1, 1, (1 << 48) - 1, IFeeSource(address(0))));
+        assertNotEq(_create(bytes.concat(code, widest)), address(0));
     }
 
     /// TipDrainsNothing: the transaction's own price, which its sender sets and a proposer may keep, moves no payment.
@@ -142,7 +141,7 @@ contract ClaimBoardMoneyTest is BoardBase {
 
     /// An account that takes no ether keeps its credit and stops nobody else.
     function test_refusedWithdrawalHurtsItsOwnerOnly() public {
-        RefusesEther stubborn = new RefusesEther();
+        RefusesEther stubborn = RefusesEther(deploy("ClaimBoardMoney.t.sol:RefusesEther", ""));
         _open(CLAIM, _right());
         stubborn.demand{value: 1 ether}(board, address(source), CLAIM, new Unit[](0));
         vm.expectRevert(abi.encodeWithSelector(IClaimBoard.TransferFailed.selector, address(stubborn)));
@@ -266,7 +265,7 @@ contract ClaimBoardMoneyTest is BoardBase {
 
     /// Solvency: a source cannot take more out than went in, by changing its claim between demand and settlement.
     function test_turncoatSourceTakesNothing() public {
-        TurncoatSource turncoat = new TurncoatSource(board);
+        TurncoatSource turncoat = TurncoatSource(deploy("ClaimBoardMoney.t.sol:TurncoatSource", abi.encode(board)));
         ClaimView memory claim = _claimOf(_right());
         claim.prover = friend;
         turncoat.set(claim);

@@ -99,10 +99,9 @@ library FlatTensors {
         // A byte times 0x0101…01 is the byte in every place of a word.
         uint256 word = uint256(uint8(fill)) * (type(uint256).max / 255);
         assembly ("memory-safe") {
-            for { let place := add(leaf, 32) } lt(place, add(leaf, 544)) { place := add(place, 32) } { mstore(
-                place,
-                word
-            ) }
+            for { let place := add(leaf, 32) } lt(place, add(leaf, 544)) { place := add(place, 32) } {
+                mstore(place, word)
+            }
         }
     }
 }
