@@ -158,8 +158,9 @@ class Events {
   private async claimed(args: { requestId: bigint; modelId: Hash; prover: Address; outputRoot: Hash }): Promise<void> {
     const { state, chain, rate, log } = this.parts;
     const claimId = String(args.requestId);
-    // Dice are thrown once a claim: a restart must not throw them again.
-    if (state.claim(claimId) !== undefined) return;
+    const known = state.claim(claimId);
+    // Dice are thrown once a claim: a restart must not throw them again. After a reorganisation it may be another claim.
+    if (known?.outputRoot === args.outputRoot && known.prover === args.prover) return;
     const { claimedAt, open } = await chain.claim(claimId);
     const drawn = open && draw(rate);
     log.info({ claim: claimId, prover: args.prover, drawn }, 'a claim');

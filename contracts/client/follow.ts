@@ -30,14 +30,28 @@ export interface FollowOptions {
 }
 
 const MOST_BLOCKS = 1_000n;
+/** Blocks read again at a start and after a reorganisation: deeper ones are left to `confirmations`. */
+const REWIND = 64n;
 const LONGEST_PAUSE = 15_000;
 
-/** Follows some contracts' events from where it left off until the signal aborts; an unreachable chain is waited for. */
+/** What following remembers from poll to poll. */
+interface Place {
+  /** Blocks to ask for at once: endpoints refuse answers that are too long. */
+  span: bigint;
+  /** The last block handled; unknown at a start. */
+  handled: { readonly number: bigint; readonly hash: string } | undefined;
+}
+
+/**
+ * Follows some contracts' events from where it left off until the signal aborts; an unreachable chain is waited for. Where the chain
+ * has put another block in the place of the last one handled, the blocks before it are read again.
+ */
 export async function follow(options: FollowOptions, signal: AbortSignal): Promise<void> {
+  const place: Place = { span: MOST_BLOCKS, handled: undefined };
   let failures = 0;
   while (!signal.aborted) {
     try {
-      await poll(options, signal);
+      await poll(options, place, signal);
       failures = 0;
     } catch (error) {
       if (signal.aborted) return;
@@ -48,20 +62,46 @@ export async function follow(options: FollowOptions, signal: AbortSignal): Promi
   }
 }
 
-async function poll(options: FollowOptions, signal: AbortSignal): Promise<void> {
-  const head = await options.client.getBlock();
+async function poll(options: FollowOptions, place: Place, signal: AbortSignal): Promise<void> {
+  const { client } = options;
+  const head = await client.getBlock();
   const last = head.number - options.confirmations;
-  let next = ((await options.loadCursor()) ?? options.fromBlock - 1n) + 1n;
+  let next = await firstBlock(options, place, last);
   while (next <= last && !signal.aborted) {
-    const to = next + MOST_BLOCKS - 1n < last ? next + MOST_BLOCKS - 1n : last;
-    for (const event of await eventsBetween(options, next, to)) {
+    const to = next + place.span - 1n < last ? next + place.span - 1n : last;
+    // Before its events: a block that is replaced in between is noticed at the next poll.
+    const { hash } = to === head.number ? head : await client.getBlock({ blockNumber: to });
+    for (const event of await eventsWithin(options, place, next, to)) {
       if (signal.aborted) return;
       await options.onEvent(event);
     }
     await options.saveCursor(to);
+    place.handled = { number: to, hash };
     next = to + 1n;
   }
   if (!signal.aborted) await options.onHead?.({ number: last, timestamp: head.timestamp });
+}
+
+/** Where to go on: behind the cursor while the chain still holds what was handled, else some blocks before it. */
+async function firstBlock(options: FollowOptions, { handled }: Place, last: bigint): Promise<bigint> {
+  const cursor = await options.loadCursor();
+  if (cursor === undefined) return options.fromBlock;
+  if (last <= cursor && handled !== undefined) return cursor + 1n;
+  if (handled !== undefined && (await options.client.getBlock({ blockNumber: handled.number })).hash === handled.hash) return cursor + 1n;
+  const rewound = cursor + 1n - REWIND;
+  return rewound > options.fromBlock ? rewound : options.fromBlock;
+}
+
+async function eventsWithin(options: FollowOptions, place: Place, from: bigint, to: bigint): Promise<ChainEvent[]> {
+  try {
+    const events = await eventsBetween(options, from, to);
+    place.span = place.span * 2n < MOST_BLOCKS ? place.span * 2n : MOST_BLOCKS;
+    return events;
+  } catch (error) {
+    const asked = to - from + 1n;
+    place.span = asked > 1n ? asked / 2n : 1n;
+    throw error;
+  }
 }
 
 async function eventsBetween(options: FollowOptions, fromBlock: bigint, toBlock: bigint): Promise<ChainEvent[]> {
