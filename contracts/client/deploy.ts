@@ -11,6 +11,7 @@ import {
 import { AssayError } from '../../core/errors.ts';
 import type { Deployment } from './deployment.ts';
 import { claimBoardAbi, claimBoardBytecode } from './generated/claimBoard.ts';
+import { coverageChannelsAbi, coverageChannelsBytecode } from './generated/coverageChannels.ts';
 import { groth16VerifierAbi, groth16VerifierBytecode } from './generated/groth16Verifier.ts';
 import { instructionValidatorAbi, instructionValidatorBytecode } from './generated/instructionValidator.ts';
 import { modelRegistryAbi, modelRegistryBytecode } from './generated/modelRegistry.ts';
@@ -60,6 +61,7 @@ export interface DeployedAssay extends Deployment {
   readonly stepVerifier: Address;
   readonly validator: Address;
   readonly verifier: Address;
+  readonly channels: Address;
 }
 
 interface Step {
@@ -72,7 +74,7 @@ interface Step {
 const ZERO = '0x0000000000000000000000000000000000000000';
 
 /**
- * Deploys all contracts from one account, in seven transactions (about 13 million gas). They name one another as immutables, so the addresses
+ * Deploys all contracts from one account, in eight transactions (about 13 million gas). They name one another as immutables, so the addresses
  * are computed first from the account's nonces; nothing else may be sent from that account meanwhile.
  *
  * @example
@@ -88,15 +90,8 @@ export async function deployAssay(
   const first = await client.getTransactionCount({ address: from, blockTag: 'pending' });
   const block = await client.getBlockNumber();
   const address = (index: number): Address => getContractAddress({ from, nonce: BigInt(first + index) });
-  const [verifier, stepVerifier, validator, registry, vault, requests, board] = [0, 1, 2, 3, 4, 5, 6].map(address) as [
-    Address,
-    Address,
-    Address,
-    Address,
-    Address,
-    Address,
-    Address,
-  ];
+  const [verifier, stepVerifier, validator, registry] = [address(0), address(1), address(2), address(3)];
+  const [vault, requests, board, channels] = [address(4), address(5), address(6), address(7)];
   const { window, response, reaction, minimumFee, maximumFee, feeSource = ZERO, exclusivePeriod } = constants;
   const terms = { window, response, reaction, minimumFee, maximumFee, feeSource };
   const steps: Step[] = [
@@ -104,12 +99,14 @@ export async function deployAssay(
     { name: 'StepVerifier', abi: stepVerifierAbi, bytecode: stepVerifierBytecode, args: [] },
     { name: 'InstructionValidator', abi: instructionValidatorAbi, bytecode: instructionValidatorBytecode, args: [] },
     { name: 'ModelRegistry', abi: modelRegistryAbi, bytecode: modelRegistryBytecode, args: [validator] },
-    { name: 'StakeVault', abi: stakeVaultAbi, bytecode: stakeVaultBytecode, args: [requests, ZERO] },
+    { name: 'StakeVault', abi: stakeVaultAbi, bytecode: stakeVaultBytecode, args: [requests, channels] },
     { name: 'Requests', abi: requestsAbi, bytecode: requestsBytecode, args: [registry, vault, board, BigInt(exclusivePeriod)] },
     { name: 'ClaimBoard', abi: claimBoardAbi, bytecode: claimBoardBytecode, args: [registry, vault, stepVerifier, terms] },
+    { name: 'CoverageChannels', abi: coverageChannelsAbi, bytecode: coverageChannelsBytecode, args: [registry, vault, board] },
   ];
   for (const [index, step] of steps.entries()) await deployAt(wallet, client, step, first + index, address(index));
-  return { chainId: await client.getChainId(), block: Number(block), registry, vault, requests, board, stepVerifier, validator, verifier };
+  const chainId = await client.getChainId();
+  return { chainId, block: Number(block), registry, vault, requests, board, stepVerifier, validator, verifier, channels };
 }
 
 async function deployAt(

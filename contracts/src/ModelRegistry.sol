@@ -91,6 +91,20 @@ contract ModelRegistry is IModelRegistry {
     }
 
     /// @inheritdoc IModelRegistry
+    function proveParametersIllFormed(
+        ModelRecord calldata record,
+        OpenedInstruction calldata opened,
+        uint256 unit,
+        bytes calldata evidence
+    ) external {
+        bytes32 modelId = _identify(record);
+        _checkOpening(record, opened);
+        // INVARIANT: wellFormedParametersStay
+        if (VALIDATOR.validateParameters(opened.record, unit, evidence)) revert NothingProven();
+        _disable(modelId, opened.position);
+    }
+
+    /// @inheritdoc IModelRegistry
     function proveSourceMismatch(
         ModelRecord calldata record,
         OpenedInstruction calldata reader,

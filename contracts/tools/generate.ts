@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const CONTRACTS = [
   'ClaimBoard',
+  'CoverageChannels',
   'DigitReader',
   'Groth16Verifier',
   'InstructionValidator',

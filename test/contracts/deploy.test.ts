@@ -26,12 +26,13 @@ test('contracts name one another, and nothing exceeds the size a contract may ha
   const { registry, vault, requests, board, validator, stepVerifier } = deployed;
   expect(await client.readContract({ address: registry, abi: modelRegistryAbi, functionName: 'VALIDATOR' })).toBe(validator);
   expect(await client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'REQUESTS' })).toBe(requests);
+  expect(await client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'CHANNELS' })).toBe(deployed.channels);
   expect(await client.readContract({ address: requests, abi: requestsAbi, functionName: 'VAULT' })).toBe(vault);
   expect(await client.readContract({ address: requests, abi: requestsAbi, functionName: 'BOARD' })).toBe(board);
   expect(await client.readContract({ address: requests, abi: requestsAbi, functionName: 'REGISTRY' })).toBe(registry);
   expect(await client.readContract({ address: board, abi: claimBoardAbi, functionName: 'VERIFIER' })).toBe(stepVerifier);
   expect(await client.readContract({ address: board, abi: claimBoardAbi, functionName: 'WINDOW' })).toBe(BigInt(LOCAL_CONSTANTS.window));
-  for (const address of [registry, vault, requests, board, validator, stepVerifier, deployed.verifier]) {
+  for (const address of [registry, vault, requests, board, validator, stepVerifier, deployed.verifier, deployed.channels]) {
     const code = await client.getCode({ address });
     const size = ((code ?? '0x').length - 2) / 2;
     expect(size).toBeGreaterThan(0);

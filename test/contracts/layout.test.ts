@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import * as claimBoard from '../../contracts/client/generated/claimBoard.ts';
+import * as coverageChannels from '../../contracts/client/generated/coverageChannels.ts';
 import * as modelRegistry from '../../contracts/client/generated/modelRegistry.ts';
 import * as requests from '../../contracts/client/generated/requests.ts';
 import * as stakeVault from '../../contracts/client/generated/stakeVault.ts';
@@ -59,13 +60,14 @@ function describeLayout({ storage, types }: Layout): string[] {
 }
 
 test('storage lies where it lay', async () => {
-  const text = `${JSON.stringify(layouts(['ClaimBoard', 'ModelRegistry', 'Requests', 'StakeVault', 'StepVerifier']), null, 2)}\n`;
+  const text = `${JSON.stringify(layouts(['ClaimBoard', 'CoverageChannels', 'ModelRegistry', 'Requests', 'StakeVault', 'StepVerifier']), null, 2)}\n`;
   await expect(text).toMatchFileSnapshot('../../contracts/snapshots/storage.json');
 }, 120_000);
 
 test('creation code grows on purpose only; deploy.test.ts holds what lies on chain below 24,576 bytes', async () => {
   const code = {
     ClaimBoard: claimBoard.claimBoardBytecode,
+    CoverageChannels: coverageChannels.coverageChannelsBytecode,
     ModelRegistry: modelRegistry.modelRegistryBytecode,
     Requests: requests.requestsBytecode,
     StakeVault: stakeVault.stakeVaultBytecode,

@@ -55,6 +55,15 @@ interface IModelRegistry {
     /// @dev Reverts NothingProven when the instruction is fine.
     function proveIllFormed(ModelRecord calldata record, OpenedInstruction calldata opened) external;
 
+    /// @notice Disables a model by one unit of an instruction's parameters that breaks the rules: a weight, shift, bound, index
+    /// or node (IInstructionValidator.validateParameters).
+    function proveParametersIllFormed(
+        ModelRecord calldata record,
+        OpenedInstruction calldata opened,
+        uint256 unit,
+        bytes calldata evidence
+    ) external;
+
     /// @notice Disables a model by two opened instructions: `reader` states a type or length of a source that `source`,
     /// which writes it, does not have.
     function proveSourceMismatch(

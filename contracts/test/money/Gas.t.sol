@@ -35,8 +35,15 @@ contract MoneyGasTest is MoneyBase {
         }
         bytes memory words = ToyGroth16.key(5);
         bytes memory proof = ToyGroth16.prove(signals, 7);
+        // A view call is not a transaction of its own here, so what a transaction adds is added by hand.
+        bytes memory data = abi.encodeCall(verifier.verify, (words, proof, signals));
         assertTrue(verifier.verify(words, proof, signals));
-        _most("verify a proof with 5 signals", 260_000);
+        uint256 used = vm.lastCallGas().gasTotalUsed + 21_000;
+        for (uint256 i = 0; i < data.length; ++i) {
+            used += data[i] == 0 ? 4 : 16;
+        }
+        vm.snapshotValue("Money", "verify a proof with 5 signals", used);
+        assertLe(used, 260_000);
     }
 
     function test_gas_request() public {

@@ -470,6 +470,22 @@ contract IllFormedTest is MoneyBase {
         }
     }
 
+    function test_wellFormedParametersStay() public {
+        ModelRecord memory r = _model(COUNT);
+        bytes32 id = registry.register(r, "", "", 0);
+        OpenedInstruction memory opened = _open(3);
+        vm.expectRevert(IModelRegistry.NothingProven.selector);
+        registry.proveParametersIllFormed(r, opened, 0, hex"01");
+        vm.expectRevert("opens nothing");
+        registry.proveParametersIllFormed(r, opened, 0, "");
+        opened.position = 2;
+        vm.expectRevert(IModelRegistry.OpeningInvalid.selector);
+        registry.proveParametersIllFormed(r, opened, 0, hex"00");
+        assertFalse(registry.termsOf(id).illFormed);
+        registry.proveParametersIllFormed(r, _open(3), 0, hex"00");
+        assertTrue(registry.termsOf(id).illFormed);
+    }
+
     function test_countMismatch() public {
         ModelRecord memory r = _model(COUNT);
         r.instructionCount = uint32(COUNT + 1);

@@ -13,6 +13,7 @@ import {Base} from "../Base.sol";
 import {ToyBoard} from "./ToyBoard.sol";
 import {ToyConsumer} from "./ToyConsumer.sol";
 import {ToyGroth16} from "./ToyGroth16.sol";
+import {ToyValidator} from "./ToyValidator.sol";
 
 /// @notice Registry, vault and requests with a board that the test commands, a prover with stake and a key, a consumer, and a
 /// model of each kind: input four u8, output one i32.
@@ -44,9 +45,7 @@ abstract contract MoneyBase is Base {
     function setUp() public virtual {
         vm.warp(1_800_000_000);
         board = ToyBoard(deploy("ToyBoard.sol:ToyBoard", abi.encode(MINIMUM_COVERAGE)));
-        registry = ModelRegistry(
-            deploy("ModelRegistry.sol:ModelRegistry", abi.encode(deploy("ToyValidator.sol:ToyValidator", "")))
-        );
+        registry = ModelRegistry(deploy("ModelRegistry.sol:ModelRegistry", abi.encode(new ToyValidator())));
         address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
         vault = StakeVault(deploy("StakeVault.sol:StakeVault", abi.encode(predicted, CHANNELS)));
         requests = Requests(newRequests());
