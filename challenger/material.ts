@@ -1,5 +1,6 @@
 import type { Hash } from '../core/brand.ts';
 import { type ProgramTrees, programTrees } from '../core/dispute/program-trees.ts';
+import type { Unit } from '../core/dispute/units.ts';
 import { AssayError } from '../core/errors.ts';
 import { execute } from '../core/execute.ts';
 import { decodeProgram } from '../core/program/codec.ts';
@@ -13,6 +14,9 @@ import { fetchBytes } from '../runtime/fetch.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ChallengerChain } from './chain.ts';
 import type { KnownRequest } from './state.ts';
+
+/** A unit is 32 hashes or 512 bytes. */
+const UNIT_BYTES = 1_024;
 
 export interface MaterialOptions {
   readonly chain: ChallengerChain;
@@ -91,6 +95,17 @@ export class Material {
       if (tensors === undefined || bytes === undefined) continue;
       await artifacts.put('inputs', request.inputRoot, bytes);
       return tensors;
+    }
+    return undefined;
+  }
+
+  /** What a node says a unit of a claim's trace is; undefined when none hands it out. Not checked here: the decision does. */
+  async unit(claimId: string, { position, height, index }: Unit): Promise<Uint8Array | undefined> {
+    const { provers, timeout } = this.options;
+    for (const prover of provers) {
+      const place = `${trimmed(prover)}/v1/claims/${claimId}/tensors/${position}/${height}/${index}`;
+      const bytes = await this.fetch(place, { mostBytes: UNIT_BYTES, timeout });
+      if (bytes !== undefined) return bytes;
     }
     return undefined;
   }

@@ -4,6 +4,7 @@ import type { Clocks } from '../core/dispute/clocks.ts';
 import { type Challenge, decide, type Move } from '../core/dispute/decide.ts';
 import { inputsFromAnswers } from '../core/dispute/observed.ts';
 import type { Fault } from '../core/dispute/openings.ts';
+import { unitKey } from '../core/dispute/units.ts';
 import type { Trace } from '../core/trace.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ChallengerChain } from './chain.ts';
@@ -35,6 +36,8 @@ export class Pursuit {
   private readonly traces = new Map<string, Trace>();
   private readonly busy = new Map<string, Promise<void>>();
   private readonly waitUntil = new Map<string, bigint>();
+  /** Units that nodes were asked for, by claim and unit; undefined where none had them. */
+  private readonly fetched = new Map<string, Uint8Array | undefined>();
 
   constructor(parts: PursuitParts) {
     this.parts = parts;
@@ -69,7 +72,11 @@ export class Pursuit {
       return;
     }
     const own = await this.ownTrace(claim, model);
-    const move = decide(this.challenge(claim, model, head), own, state.dispute(claim.claimId));
+    let move = decide(this.challenge(claim, model, head), own, state.dispute(claim.claimId));
+    while (move.type === 'fetch') {
+      this.fetched.set(`${claim.claimId}/${unitKey(move.unit)}`, await material.unit(claim.claimId, move.unit));
+      move = decide(this.challenge(claim, model, head), own, state.dispute(claim.claimId));
+    }
     const block = await this.act(claim, move);
     // Its event has not been read before that block has: until then the same move would come out again.
     if (block !== undefined) this.waitUntil.set(claim.claimId, block);
@@ -85,6 +92,9 @@ export class Pursuit {
       now: Number(head.timestamp),
       block: Number(head.number),
       self: chain.sender.address,
+      // Reading from a node's server saves a demand; what it says is checked against the posted roots.
+      fetched: (unit) => this.fetched.get(`${claim.claimId}/${unitKey(unit)}`),
+      mayFetch: (unit) => !this.fetched.has(`${claim.claimId}/${unitKey(unit)}`),
       ...(claim.commitment === undefined ? {} : { committed: claim.commitment }),
     };
   }
@@ -148,6 +158,7 @@ export class Pursuit {
   private async finish(claim: WatchedClaim, ended: 'right' | 'ended'): Promise<void> {
     this.traces.delete(claim.claimId);
     this.waitUntil.delete(claim.claimId);
+    for (const key of [...this.fetched.keys()]) if (key.startsWith(`${claim.claimId}/`)) this.fetched.delete(key);
     await this.parts.state.saveClaim({ ...claim, state: ended });
   }
 }

@@ -16,6 +16,7 @@ import { createSender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
 import { answerData } from '../core/dispute/answers.ts';
 import { programTrees } from '../core/dispute/program-trees.ts';
+import type { Unit } from '../core/dispute/units.ts';
 import { AssayError } from '../core/errors.ts';
 import { modelRecord } from '../core/program/identity.ts';
 import { buildTrace } from '../core/trace.ts';
@@ -88,13 +89,15 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const inputs = new InputStore(openArtifacts(path.join(config.data, 'artifacts')));
     const claims = new ClaimMaterial(store, catalog, inputs);
     const queue = embeddedQueue(state);
+    const dataOf = async (claimId: string, unit: Unit): Promise<Uint8Array | undefined> =>
+      answerData((await claims.modelOf(claimId)).trees, await claims.traces.get(claimId), unit);
     const defender = new Defender(
       store,
       queue,
       {
         isOpen: (claimId, unit) => chain.isDemandOpen(claimId, unit),
         rootsOf: async (claimId) => (await claims.traces.get(claimId)).roots,
-        dataOf: async (claimId, unit) => answerData((await claims.modelOf(claimId)).trees, await claims.traces.get(claimId), unit),
+        dataOf,
         postRoots: (claimId, roots) => chain.postRoots(claimId, roots),
         postAnswers: (answers) => chain.postAnswers(answers),
       },
@@ -126,6 +129,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       catalog,
       inputs,
       traces: claims.traces,
+      dataOf,
       fault: config.fault,
       inputArrived: (names) => watcher.inputArrived(names),
     });

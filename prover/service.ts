@@ -1,4 +1,5 @@
 import type { Address, Hex, LocalAccount } from 'viem';
+import { tensorUnit, type Unit } from '../core/dispute/units.ts';
 import { inputForms, listRoot, outputForms, splitTensors } from '../core/tensor-list.ts';
 import type { Trace } from '../core/trace.ts';
 import { type Receipt, receiptDigest, receiptId, type SignedReceipt } from '../verifier/receipt.ts';
@@ -9,7 +10,7 @@ import type { NodeService } from './http/server.ts';
 import type { InputStore } from './inputs.ts';
 import { answerInput, type FaultPlan } from './run.ts';
 import type { Store } from './store/port.ts';
-import { leafOf, nodeOf, type TraceCache } from './traces.ts';
+import type { TraceCache } from './traces.ts';
 
 export interface ServiceParts {
   readonly owner: Address;
@@ -19,6 +20,8 @@ export interface ServiceParts {
   readonly catalog: Catalog;
   readonly inputs: InputStore;
   readonly traces: TraceCache;
+  /** Bytes that answer a demand of a unit of one of our claims. */
+  dataOf(claimId: string, unit: Unit): Promise<Uint8Array | undefined>;
   readonly fault: FaultPlan | undefined;
   /** Input bytes arrived under these names. */
   inputArrived(names: readonly (string | null)[]): Promise<void>;
@@ -31,7 +34,6 @@ export function createService(parts: ServiceParts): NodeService {
   const { catalog, inputs, store } = parts;
   const traceOf = async (claimId: string): Promise<Trace | undefined> =>
     (await store.get<ClaimDocument>(COLLECTION.claims, orderedId(claimId))) === undefined ? undefined : parts.traces.get(claimId);
-  const hexList = (hashes: readonly Uint8Array[]): string[] => hashes.map((hash) => `0x${Buffer.from(hash).toString('hex')}`);
   return {
     health: async () => ({ ok: true, prover: parts.owner, key: parts.account.address, models: catalog.all.length }),
     models: () => catalog.all.map(offerOf),
@@ -56,14 +58,11 @@ export function createService(parts: ServiceParts): NodeService {
       return { requestId, modelId, input, output, state, claimedAt };
     },
     traceRoots: async (claimId) => (await traceOf(claimId))?.roots,
-    traceNode: async (claimId, tensor, height, index) => {
-      const trace = await traceOf(claimId);
-      const children = trace === undefined ? undefined : nodeOf(trace, tensor, height, index);
-      return children === undefined ? undefined : hexList(children);
-    },
-    traceLeaf: async (claimId, tensor, index) => {
-      const trace = await traceOf(claimId);
-      return trace === undefined ? undefined : leafOf(trace, tensor, index);
+    traceUnit: async (claimId, tensor, height, index) => {
+      const claim = await store.get<ClaimDocument>(COLLECTION.claims, orderedId(claimId));
+      const program = claim === undefined ? undefined : catalog.get(claim.modelId)?.program;
+      if (program?.instructions[tensor] === undefined) return undefined;
+      return parts.dataOf(claimId, tensorUnit(program, tensor, height, index));
     },
   };
 }

@@ -1,22 +1,4 @@
-import { toBytes } from '../core/tensor.ts';
 import type { Trace } from '../core/trace.ts';
-import { CHUNK_BYTES, childrenOf, chunkCount } from '../core/tree.ts';
-
-/** Hashes of the 32 children of a node of a tensor; undefined where no such node is. */
-export function nodeOf(trace: Trace, position: number, height: number, index: number): readonly Uint8Array[] | undefined {
-  if (position >= trace.tensors.length) return undefined;
-  const tree = trace.trees[position]!;
-  if (height < 1 || height > tree.depth || index >= Math.ceil(tree.leafCount / 32 ** height)) return undefined;
-  return childrenOf(tree, height, index);
-}
-
-/** Bytes of a leaf of a tensor; undefined where no such leaf is. */
-export function leafOf(trace: Trace, position: number, index: number): Uint8Array | undefined {
-  const tensor = trace.tensors[position];
-  if (tensor === undefined) return undefined;
-  const bytes = toBytes(tensor);
-  return index < chunkCount(bytes.length) ? bytes.subarray(CHUNK_BYTES * index, CHUNK_BYTES * (index + 1)) : undefined;
-}
 
 /** Keeps the most recently used traces: recomputing one costs a run, keeping all costs the memory of all. */
 export class TraceCache {

@@ -31,7 +31,7 @@ export const CAST = {
 export const ZK_NODE = 'zk-node';
 
 /** Short clocks: a dispute plays in a minute, and a slow machine still answers in time. */
-const CLOCKS = { window: 6, response: 10, reaction: 2 } as const;
+const CLOCKS = { window: 10, response: 10, reaction: 2 } as const;
 const FEES = { minimumFee: 2_000_000_000n, maximumFee: 4_000_000_000n } as const;
 const ROYALTY = 250;
 

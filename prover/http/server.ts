@@ -33,9 +33,8 @@ export interface NodeService {
   /** Claim of this node by id (decimal request id); its trace is computed when asked for. */
   claim(claimId: string): Promise<Readonly<Record<string, unknown>> | undefined>;
   traceRoots(claimId: string): Promise<readonly string[] | undefined>;
-  /** Hashes of the 32 children of a node: height ≥ 1, 32-way. */
-  traceNode(claimId: string, tensor: number, height: number, index: number): Promise<readonly string[] | undefined>;
-  traceLeaf(claimId: string, tensor: number, index: number): Promise<Uint8Array | undefined>;
+  /** Bytes that would answer a demand of a node (height ≥ 1) or leaf (height 0) of a tensor (docs/dispute.md, "Answers"). */
+  traceUnit(claimId: string, tensor: number, height: number, index: number): Promise<Uint8Array | undefined>;
 }
 
 export interface ServerOptions {
@@ -144,13 +143,9 @@ function addTraceRoutes(server: FastifyInstance, service: NodeService): void {
     const { claimId: id } = parse(z.object({ claimId }), request.params);
     return { roots: found(await service.traceRoots(id), 'claim', id) };
   });
-  server.get('/v1/claims/:claimId/tensors/:tensor/nodes/:height/:index', async (request) => {
+  server.get('/v1/claims/:claimId/tensors/:tensor/:height/:index', async (request, reply) => {
     const at = parse(z.object({ claimId, tensor: small, height: small, index: small }), request.params);
-    return { children: found(await service.traceNode(at.claimId, at.tensor, at.height, at.index), 'node', at.claimId) };
-  });
-  server.get('/v1/claims/:claimId/tensors/:tensor/leaves/:index', async (request, reply) => {
-    const at = parse(z.object({ claimId, tensor: small, index: small }), request.params);
-    const bytes = found(await service.traceLeaf(at.claimId, at.tensor, at.index), 'leaf', at.claimId);
+    const bytes = found(await service.traceUnit(at.claimId, at.tensor, at.height, at.index), 'node or leaf', at.claimId);
     return reply.type('application/octet-stream').send(Buffer.from(bytes));
   });
 }

@@ -28,7 +28,8 @@ let challengerAfter: bigint;
 
 /** Four provers lie at once, each in another way; one challenger looks at every claim. */
 beforeAll(async () => {
-  network = await startNetwork();
+  // Time enough to look at four claims at once on a busy machine.
+  network = await startNetwork({ clocks: { window: 40, response: 20 } });
   const models = new Map<FaultKind, Hex>();
   for (const kind of FAULT_KINDS) models.set(kind, (await network.register(10 + models.size)).modelId);
   // Hands out the programs and answers nothing.

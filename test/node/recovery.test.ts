@@ -14,7 +14,7 @@ let network: TestNetwork;
 
 beforeAll(async () => {
   // Long enough for a process to start on a busy machine.
-  network = await startNetwork({ clocks: { window: 5, response: 60, reaction: 2 } });
+  network = await startNetwork({ clocks: { window: 40, response: 60, reaction: 2 } });
 });
 afterAll(() => network?.stop());
 
@@ -125,7 +125,7 @@ describe('a challenger that is stopped in the middle of a dispute', () => {
 
 describe('a liar that falls silent', () => {
   it('loses by rule: an unanswered demand is a lost claim', async () => {
-    const short = await startNetwork({ clocks: { window: 5, response: 6, reaction: 2 } });
+    const short = await startNetwork({ clocks: { window: 40, response: 6, reaction: 2 } });
     try {
       const stake = await short.stake(2, 3);
       const liar = await short.node(3, { fault: { seed: 9, kind: 'logit' } });

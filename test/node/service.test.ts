@@ -143,10 +143,18 @@ describe('a request by root', () => {
     const own = buildTrace(tensors);
     const { roots } = (await (await send('GET', `/v1/claims/${id}/roots`)).json()) as { roots: string[] };
     expect(roots).toEqual(own.roots);
-    const node1 = (await (await send('GET', `/v1/claims/${id}/tensors/1/nodes/1/0`)).json()) as { children: string[] };
-    const leaf = new Uint8Array(await (await send('GET', `/v1/claims/${id}/tensors/1/leaves/2`)).arrayBuffer());
-    expect(toHash(leafHash(leaf))).toBe(node1.children[2]);
-    expect((await send('GET', `/v1/claims/${id}/tensors/99/leaves/0`)).status).toBe(404);
+    const unit = async (tensor: number, height: number, index: number): Promise<Response> =>
+      send('GET', `/v1/claims/${id}/tensors/${tensor}/${height}/${index}`);
+    const children = new Uint8Array(await (await unit(1, 1, 0)).arrayBuffer());
+    const leaf = new Uint8Array(await (await unit(1, 0, 2)).arrayBuffer());
+    expect(leafHash(leaf)).toEqual(children.slice(64, 96));
+    for (const [tensor, height, index] of [
+      [99, 0, 0],
+      [1, 0, 13],
+      [1, 2, 0],
+      [1, 1, 1],
+    ] as const)
+      expect((await unit(tensor, height, index)).status, `${tensor}/${height}/${index}`).toBe(404);
     await until('the end', async () => (await statusOf(network, id)) === STATUS.final);
   });
 });
