@@ -51,7 +51,7 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
     timeout: config.fetchSeconds * 1000,
     log,
   });
-  const pursuit = new Pursuit({ state, chain, material, clocks, log });
+  const pursuit = new Pursuit({ state, chain, material, clocks, mostOperations: config.mostOperations, log });
   const events = new Events({ state, chain, artifacts, rate: config.rate, log });
   const abort = new AbortController();
   let reclaiming: Promise<void> = Promise.resolve();

@@ -11,6 +11,11 @@ export const challengerConfigSchema = z.strictObject({
   deployment: z.string().min(1).optional().describe('deployments/<chainId>.json unless told'),
   data: z.string().min(1).describe('state directory, of this challenger alone'),
   rate: z.number().min(0).max(1).default(1).describe('share of claims that are re-executed'),
+  mostOperations: z
+    .int()
+    .min(1)
+    .default(100_000_000_000)
+    .describe('claims on programs whose run takes more multiply-adds are left to others: one run holds up all other claims'),
   provers: z.array(z.url()).max(64).default([]).describe('HTTP services of nodes to ask for programs and inputs'),
   maxFeePerGas: wei.optional().describe('never pays more for a unit of gas, wei'),
   confirmations: z.int().min(0).max(256).default(0),

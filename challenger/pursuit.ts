@@ -5,6 +5,7 @@ import { type Challenge, decide, type Move } from '../core/dispute/decide.ts';
 import { inputsFromAnswers } from '../core/dispute/observed.ts';
 import type { Fault } from '../core/dispute/openings.ts';
 import { unitKey } from '../core/dispute/units.ts';
+import { runOperations } from '../core/program/cost.ts';
 import type { Trace } from '../core/trace.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ChallengerChain } from './chain.ts';
@@ -21,6 +22,8 @@ export interface PursuitParts {
   readonly chain: ChallengerChain;
   readonly material: Material;
   readonly clocks: Clocks;
+  /** Work of the largest run that is done here, multiply-adds. */
+  readonly mostOperations: number;
   readonly log: Log;
 }
 
@@ -70,6 +73,12 @@ export class Pursuit {
       this.waitUntil.set(claim.claimId, head.number + BigInt(PATIENCE));
       log.warn({ claim: claim.claimId, model: claim.modelId }, 'nobody hands out the program of a claim');
       return;
+    }
+    const operations = runOperations(model.trees.program);
+    if (operations > this.parts.mostOperations) {
+      // Anybody may register a program that takes days: meanwhile every other claim would go unwatched.
+      log.warn({ claim: claim.claimId, model: claim.modelId, operations }, 'a claim on a program too large to run here is left to others');
+      return this.finish(claim, 'unavailable');
     }
     const own = await this.ownTrace(claim, model);
     let move = decide(this.challenge(claim, model, head), own, state.dispute(claim.claimId));
@@ -155,7 +164,7 @@ export class Pursuit {
     return block;
   }
 
-  private async finish(claim: WatchedClaim, ended: 'right' | 'ended'): Promise<void> {
+  private async finish(claim: WatchedClaim, ended: 'right' | 'ended' | 'unavailable'): Promise<void> {
     this.traces.delete(claim.claimId);
     this.waitUntil.delete(claim.claimId);
     for (const key of [...this.fetched.keys()]) if (key.startsWith(`${claim.claimId}/`)) this.fetched.delete(key);

@@ -12,7 +12,7 @@ export interface KnownRequest {
 
 /**
  * `drawn`: to be re-executed. `right`: nothing to do. `wrong`: disputed until the chain has decided.
- * `unavailable`: its program could not be had. `skipped`: the dice passed it. `ended`: final, or slashed.
+ * `unavailable`: its program is too large to run here. `skipped`: the dice passed it. `ended`: final, or slashed.
  */
 export type ClaimState = 'skipped' | 'drawn' | 'right' | 'wrong' | 'unavailable' | 'ended';
 

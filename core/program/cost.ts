@@ -168,6 +168,14 @@ export function stepCost(instruction: AnyInstruction, sources: readonly TensorSh
   };
 }
 
+/** Multiply-adds and single reads of one run, about: the work of whoever runs a program again to check its answer. */
+export function runOperations(program: Program): number {
+  return program.instructions.reduce((total, instruction) => {
+    const { products, operations } = workOf(instruction, sourceShapes(program, instruction));
+    return total + instruction.length * (products + operations);
+  }, 0);
+}
+
 /** The greatest cost of any step of a program, each figure by itself. */
 export function worstStep(program: Program): StepCost {
   const worst = { bytes: 0, gas: 0, depth: 0 };
