@@ -51,7 +51,6 @@ function defaultSteps(): Step[] {
     { name: 'lint and format', command: ['node_modules/@biomejs/biome/bin/biome', 'check'] },
     { name: 'contract format', command: [forge, 'fmt', '--check'] },
     { name: 'contract lint', command: [forge, 'lint', '--deny', 'warnings'] },
-    { name: 'contract sizes', command: [forge, 'build', '--sizes', '--skip', 'contracts/test/**'] },
     ...contractTests('ci'),
     ...vitest('test', 'test'),
   ];

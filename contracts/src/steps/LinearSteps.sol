@@ -56,6 +56,8 @@ library LinearSteps {
             Record record = self.record;
             Taps memory taps = Window.tapsOf(record, self.element / record.size(OUT_CHANNELS), KERNEL);
             uint256 perGroup = taps.channels / record.size(GROUPS);
+            // A coordinate: rounding down is the point.
+            // forge-lint: disable-next-line(divide-before-multiply)
             uint256 first = (channel / (record.size(OUT_CHANNELS) / record.size(GROUPS))) * perGroup;
             (uint256 y, uint256 yEnd) = taps.rows();
             (uint256 xFrom, uint256 xEnd) = taps.columns();

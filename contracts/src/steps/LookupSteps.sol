@@ -57,6 +57,8 @@ library LookupSteps {
             Record record = self.record;
             uint256 features = record.size(1);
             uint256 trees = record.size(2);
+            // A coordinate: rounding down is the point.
+            // forge-lint: disable-next-line(divide-before-multiply)
             uint256 row = (self.element / trees) * features;
             uint256 base = (self.element % trees) * record.size(3);
             uint256 depth = record.size(4);

@@ -83,6 +83,8 @@ library RangeSteps {
             bool minimum = record.size(3) == 1;
             uint256 elementType = record.sourceType(0);
             Opened memory blob = self.sources[0];
+            // A coordinate: rounding down is the point.
+            // forge-lint: disable-next-line(divide-before-multiply)
             uint256 offset = ((self.element / inner) * axis * inner + self.element % inner) << elementType;
             uint256 best = 0;
             int256 value = blob.element(offset, elementType);
