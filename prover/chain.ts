@@ -116,7 +116,8 @@ export class NodeChain {
   }
 
   private toBoard(functionName: string, args: readonly unknown[]) {
-    return this.sender.send({ address: this.addresses.board, abi: claimBoardAbi, functionName, args });
+    // Answers to demands: without them a whole lock is lost.
+    return this.sender.send({ address: this.addresses.board, abi: claimBoardAbi, functionName, args, isVital: true });
   }
 }
 

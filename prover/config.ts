@@ -21,7 +21,7 @@ export const nodeConfigSchema = z.strictObject({
   minimumFee: wei.default(0n).describe('requests below are ignored, wei'),
   mostFee: wei.optional().describe('requests above are left to others, wei'),
   mostCoverage: wei.optional().describe('optimistic requests above are ignored, wei'),
-  maxFeePerGas: wei.optional().describe('never pays more for a unit of gas, wei'),
+  maxFeePerGas: wei.optional().describe('never pays more for a unit of gas, wei; answers to demands are sent at any price'),
   confirmations: z.int().min(0).max(256).default(0),
   pollMilliseconds: z.int().min(50).max(60_000).default(500),
   proofProcesses: z.int().min(1).max(16).default(1),

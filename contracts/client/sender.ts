@@ -18,12 +18,14 @@ export interface Call {
   readonly functionName: string;
   readonly args: readonly unknown[];
   readonly value?: bigint;
+  /** Sent whatever gas costs: what would be lost without it is worth more. */
+  readonly isVital?: boolean;
 }
 
 export interface SenderOptions {
   readonly client: PublicClient<Transport, Chain>;
   readonly account: LocalAccount;
-  /** Never pays more than this a unit of gas, wei; without it the network's own suggestion is taken. */
+  /** Never pays more than this a unit of gas, wei, but for vital calls; without it the network's own suggestion is taken. */
   readonly maxFeePerGas?: bigint;
   /** Milliseconds to wait for a receipt; 120,000 unless told. */
   readonly timeout?: number;
@@ -104,7 +106,7 @@ class KeySender implements Sender {
   private async submit(call: Call, gas: bigint): Promise<Hex> {
     const { client, account, maxFeePerGas: cap } = this.options;
     const fees = await client.estimateFeesPerGas();
-    if (cap !== undefined && fees.maxFeePerGas > cap) {
+    if (call.isVital !== true && cap !== undefined && fees.maxFeePerGas > cap) {
       throw new AssayError('The network asks more for gas than the configured cap', {
         code: 'FEE_ABOVE_CAP',
         facts: { asked: fees.maxFeePerGas, cap },
@@ -120,8 +122,8 @@ class KeySender implements Sender {
       value: call.value ?? 0n,
       nonce,
       gas,
-      maxFeePerGas: this.raised(fees.maxFeePerGas),
-      maxPriorityFeePerGas: this.raised(fees.maxPriorityFeePerGas),
+      maxFeePerGas: this.raised(call, fees.maxFeePerGas),
+      maxPriorityFeePerGas: this.raised(call, fees.maxPriorityFeePerGas),
     });
     try {
       const hash = await client.sendRawTransaction({ serializedTransaction: serialized });
@@ -145,10 +147,10 @@ class KeySender implements Sender {
     return Math.max(this.nextNonce ?? 0, Math.min(mined, pending));
   }
 
-  private raised(fee: bigint): bigint {
+  private raised(call: Call, fee: bigint): bigint {
     let raised = fee;
     for (let i = 0; i < Math.min(this.stalls, MOST_RAISES); i++) raised = (raised * RAISE_PERCENT) / 100n + 1n;
-    const cap = this.options.maxFeePerGas;
+    const cap = call.isVital === true ? undefined : this.options.maxFeePerGas;
     return cap !== undefined && raised > cap ? cap : raised;
   }
 

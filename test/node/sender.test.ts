@@ -48,3 +48,11 @@ it('replaces what was not mined in time, for a higher fee, and goes on behind it
   expect(signed[2]!.nonce).toBe(1);
   expect(await client.getTransactionCount({ address: account.address })).toBe(2);
 });
+
+it('pays no more than its cap, but for what is vital', async () => {
+  anvil = await startAnvil();
+  const client = bareClient(anvil.url, 31_337);
+  const sender = createSender({ client, account: developmentAccount(0), maxFeePerGas: 1n });
+  await expect(sender.send(call('first'))).rejects.toMatchObject({ code: 'FEE_ABOVE_CAP' });
+  expect((await sender.send({ ...call('second'), isVital: true })).status).toBe('success');
+});
