@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Anvil, startAnvil } from '../support/anvil.ts';
-import { assay, launcher, problemsOf, scratch } from './assay.ts';
+import { assay, fixtures, launcher, problemsOf, scratch } from './assay.ts';
 
 const { folder, remove } = scratch('network');
 let anvil: Anvil;
@@ -167,6 +167,28 @@ async function everythingUp(data: string): Promise<{ running: Running; below: nu
   return { running, below: descendants(running.process.pid!) };
 }
 
+/** One request by hand, as the README says, against what is up: the answer is what `assay run` says. */
+async function asksAndIsAnswered(lines: readonly Record<string, unknown>[]): Promise<void> {
+  const told = (event: string, name?: string): Record<string, unknown> =>
+    lines.find((line) => line.event === event && (name === undefined || line.name === name))!;
+  const model = told('model', 'mnist-cnn-cntk');
+  const directory = String(model.directory);
+  const input = path.join(fixtures, 'mnist-cnn-cntk/cases.json');
+  const { rpc, deployment: file } = told('ready');
+  const asked = await assay(
+    ...['request', directory, '--rpc', String(rpc), '--deployment', String(file), '--model-id', String(model.modelId), '--input', input],
+    ...['--wait', '150', '--json'],
+  );
+  expect(asked.stderr).toBe('');
+  const [requested, answer] = asked.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(requested).toMatchObject({ event: 'requested', tier: 'optimistic' });
+  const [first] = (await assay('run', directory, '--input', input)).stdout.split('\n');
+  expect(answer).toMatchObject({ event: 'answer', status: 'final', ...(JSON.parse(first!) as object) });
+}
+
 describe('assay up', () => {
   it('says that its port is in use, and leaves nothing', async () => {
     const server = createServer();
@@ -195,10 +217,11 @@ describe('assay up', () => {
     const ready = running.lines.find(({ event }) => event === 'ready')!;
     const models = (await (await fetch(`${String(ready.node)}/v1/models`)).json()) as { models: unknown[] };
     expect(models.models).toHaveLength(2);
+    await asksAndIsAnswered(running.lines);
     running.process.kill('SIGINT');
     expect(await running.ended).toBe(130);
     await expect.poll(() => below.filter(alive), { timeout: 15_000 }).toEqual([]);
-  }, 240_000);
+  }, 480_000);
 
   it('ends with an error when its chain is killed, and takes the rest with it', async () => {
     const { running, below } = await everythingUp(path.join(folder, 'up-killed'));
