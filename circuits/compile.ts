@@ -117,8 +117,8 @@ const FIELD_TERM = 8;
 /** Terms that an instruction's sums write, an upper bound in units of small ones: refuses before time and memory are spent. */
 function termCount(instruction: AnyInstruction): number {
   if (instruction.kind === 'table') {
-    const { entries, width } = instruction.attributes;
-    return entries > GRID_FROM ? FIELD_TERM * instruction.length * entries * width : 0;
+    const { entries } = instruction.attributes;
+    return entries > GRID_FROM ? FIELD_TERM * instruction.length * entries : 0;
   }
   if (instruction.kind !== 'linear') return 0;
   const a = instruction.attributes;
