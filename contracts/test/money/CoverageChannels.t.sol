@@ -134,7 +134,11 @@ contract CoverageChannelsTest is MoneyBase {
 
     function test_locksOutliveTheirReceipts() public {
         vm.warp(expiry);
-        bytes32 claimId = opened(1, 2 ether);
+        Receipt memory receipt = receiptOf(1, 2 ether);
+        receipt.expiry = expiry;
+        bytes memory signature = signed(receipt);
+        vm.prank(customer);
+        bytes32 claimId = channels.openReceipt(receipt, signature);
         vm.expectRevert(abi.encodeWithSelector(ICoverageChannels.ChannelStillOpen.selector, channelId));
         channels.close(channelId);
         pass();
