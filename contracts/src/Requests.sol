@@ -2,21 +2,20 @@
 pragma solidity ^0.8.37;
 
 import {ModelTerms, TensorSpec} from "./ModelTypes.sol";
-import {AnswerInfo} from "./interfaces/IAnswerReceiver.sol";
 import {IClaimBoard} from "./interfaces/IClaimBoard.sol";
 import {Payout} from "./interfaces/IClaimSource.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {Delivery, RequestTerms, Status} from "./interfaces/IRequests.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
-import {Callback} from "./libraries/Callback.sol";
 import {Groth16} from "./libraries/Groth16.sol";
 import {ModelRules} from "./libraries/ModelRules.sol";
 import {Signals} from "./libraries/Signals.sol";
 import {TensorBytes} from "./libraries/TensorBytes.sol";
+import {Delivering} from "./requests/Delivering.sol";
 import {Settlement} from "./requests/Settlement.sol";
 
-/// @title Requests: see IRequests. States, deadlines and money here; storage in RequestBook, fees in Settlement.
-contract Requests is Settlement {
+/// @title Requests: see IRequests. States, deadlines and money here; storage in RequestBook, fees in Settlement, callbacks in Delivering.
+contract Requests is Delivering {
     using TensorBytes for TensorSpec;
 
     uint256 public constant BOND_BPS = 1000;
@@ -377,49 +376,5 @@ contract Requests is Settlement {
         payouts[0] = Payout(stored.requester, uint128(coverage / 2 - paid));
         _refund(requestId, stored.requester, stored.fee);
         VAULT.slash(standing.prover, coverage, payouts);
-    }
-
-    function _checkOutput(Request storage stored, uint8 tier, bytes calldata output) private view {
-        (, TensorSpec outputs) = REGISTRY.outputsOf(stored.modelId);
-        if (outputs.rootOf(output) != _outputOf(stored, tier)) revert OutputInvalid();
-    }
-
-    function _deliverFinal(
-        uint256 requestId,
-        Request storage stored,
-        Conditions memory conditions,
-        address prover,
-        bytes calldata output,
-        bool retried
-    ) private {
-        if (conditions.callbackGas == 0) return;
-        // Recorded before the call: whatever the callback calls finds the request delivered.
-        stored.standing.delivery = Delivery.Done;
-        if (_call(requestId, stored, conditions, prover, true, output, retried)) {
-            emit Delivered(requestId, true);
-        } else {
-            stored.standing.delivery = Delivery.Failed;
-            emit DeliveryFailed(requestId, true);
-        }
-    }
-
-    function _call(
-        uint256 requestId,
-        Request storage stored,
-        Conditions memory conditions,
-        address prover,
-        bool isFinal,
-        bytes calldata output,
-        bool atLeast
-    ) private returns (bool) {
-        AnswerInfo memory answer = AnswerInfo({
-            requestId: requestId,
-            modelId: stored.modelId,
-            tier: conditions.tier,
-            isFinal: isFinal,
-            inputTimestamp: conditions.inputTimestamp,
-            prover: prover
-        });
-        return Callback.deliver(stored.requester, conditions.callbackGas, atLeast, answer, output);
     }
 }
