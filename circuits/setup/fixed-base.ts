@@ -6,6 +6,11 @@ export const POINT_BYTES: Readonly<Record<Group, number>> = { G1: 64, G2: 128 };
 const SCALAR_BITS = 254;
 const SCALAR_BYTES = 32;
 const BATCH = 1 << 12;
+/**
+ * The curve's own routines take scratch memory above what they have allocated, 64 bytes a point of a batch: nothing of ours may lie
+ * there. Room for the largest batch, a whole row of the largest table, four times over.
+ */
+const SCRATCH_BYTES = 8 << 20;
 
 /** Window that needs the fewest additions for `count` scalars, tables included. */
 function bestWindow(count: number): number {
@@ -22,7 +27,7 @@ class Arena {
 
   constructor(curve: Curve) {
     this.memory = curve.tm.memory;
-    this.at = this.memory.buffer.byteLength;
+    this.at = this.memory.buffer.byteLength + SCRATCH_BYTES;
   }
 
   allocate(bytes: number): number {
