@@ -103,7 +103,7 @@ const lingering = new Map<string, { child: ChildProcess; queue: Promise<unknown>
  */
 export function askLingering<Result>(script: string, request: object, options: ChildOptions = {}): Promise<Result> {
   const known = lingering.get(script);
-  const alive = known !== undefined && known.child.connected && !known.child.killed ? known : undefined;
+  const alive = known?.child.connected && !known.child.killed ? known : undefined;
   const entry = alive ?? { child: startChild(script, options.memoryMegabytes), queue: Promise.resolve() as Promise<unknown> };
   lingering.set(script, entry);
   const { child } = entry;
