@@ -29,10 +29,17 @@ async function runTasks(): Promise<void> {
 }
 
 const GRACE_MILLISECONDS = 15_000;
+let ending = false;
+
+/** Whether a signal is ending this process: what fails from then on fails because of that, and is nobody's news. */
+export function isEnding(): boolean {
+  return ending;
+}
 
 /** Ctrl-C, a polite kill, and the end of a supervising parent all end in the same clean-up. */
 export function installSignalHandlers(): void {
   const end = (code: number): void => {
+    ending = true;
     setTimeout(() => process.exit(code), GRACE_MILLISECONDS).unref();
     void cleanUp().finally(() => process.exit(code));
   };

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { cleanUp, installSignalHandlers } from './cleanup.ts';
+import { cleanUp, installSignalHandlers, isEnding } from './cleanup.ts';
 import { commands } from './commands/index.ts';
 import { exitCodeOf, presentable } from './exit.ts';
 import { jsonLine } from './output.ts';
@@ -10,13 +10,21 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(2));
   const json = argv.includes('--json');
   installSignalHandlers();
+  // A promise that failed while nobody waited for it: told like every other error, never as a stack.
+  process.on('unhandledRejection', (error) => {
+    if (isEnding()) return;
+    report(error, json);
+    void cleanUp().finally(() => process.exit());
+  });
   try {
     await (await build(argv)).parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    report(error, json);
+    if (!isEnding()) report(error, json);
   } finally {
     await cleanUp();
   }
+  // The signal that ends this process has an exit code of its own.
+  if (isEnding()) return;
   // Native curves and sessions keep a process alive after use; what was written has to get out first.
   const code = process.exitCode ?? 0;
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { AssayError } from '../core/errors.ts';
-import { beforeExit } from './cleanup.ts';
+import { beforeExit, isEnding } from './cleanup.ts';
 
 const launcher = path.join(path.dirname(fileURLToPath(import.meta.url)), 'assay.mjs');
 const STOP_MILLISECONDS = 10_000;
@@ -40,6 +40,8 @@ export interface Child {
  * @throws AssayError CHILD_FAILED with what it said
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
+  // What is being ended starts nothing new.
+  if (isEnding()) throw failed(options, 'is not started: this process is ending', '');
   const child = spawn(process.execPath, [launcher, ...options.arguments, '--json'], {
     // The channel closes when this process ends, even by SIGKILL; the child ends itself then (cli/cleanup.ts).
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

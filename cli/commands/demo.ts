@@ -32,7 +32,7 @@ async function run(options: Options): Promise<void> {
   const announce = createAnnounce(json, started);
   const directory = await mkdtemp(path.join(tmpdir(), 'assay-demo-'));
   if (options.keep === true) process.stderr.write(`Logs, models and state are kept in ${directory}\n`);
-  else beforeExit(() => rm(directory, { recursive: true, force: true }));
+  else beforeExit(() => rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
   announce('seed', { seed: options.seed });
   const stage = await setStage({ directory, announce });
   const { ok, outcomes, ledger } = await playSeed(stage, options.seed, announce);

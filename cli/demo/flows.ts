@@ -60,6 +60,8 @@ export async function playOptimistic(stage: Stage, image: number, announce: Anno
 export async function playFraud(stage: Stage, image: number, seed: number, announce: Announce): Promise<Outcome> {
   const { optimistic, dishonest, consumer, net } = stage;
   const node = startDishonestNode(stage, seed);
+  // Awaited below; a failure until then must not end the process unseen.
+  node.catch(() => {});
   try {
     const before = (await dishonest.free()) + (await dishonest.locked());
     const question = await askAbout(stage, consumer, optimistic, 'optimistic', image, BANDS.dishonestFee);
