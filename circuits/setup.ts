@@ -186,7 +186,7 @@ async function identifyPowersOfTau(file: string, allowUnpublished: boolean): Pro
   throw new AssayError('This powers-of-tau file is not one of the published ones', {
     code: 'PTAU_UNKNOWN',
     facts: { file, blake2b: powersOfTau.slice(0, 16) },
-    fix: 'download powersOfTau28_hez_final_NN.ptau again, or say explicitly that you trust this file',
+    fix: 'download powersOfTau28_hez_final_NN.ptau again, or say that you trust this one (`assay setup --allow-unpublished`)',
   });
 }
 

@@ -114,6 +114,15 @@ async function requireFile(file: string): Promise<void> {
   });
 }
 
+/** Phases of a setup by what snarkjs calls them, in words. */
+const PHASES: Readonly<Record<string, string>> = {
+  newZKey: 'making the first key',
+  contribute: 'contributing',
+  beacon: 'applying the beacon',
+  verifyKey: 'verifying every point of the key',
+  exportVerificationKey: 'writing the verification key',
+};
+
 /** A line a phase, and one every two seconds with how far it is. */
 export function phasePrinter(output: Output): (progress: Progress) => void {
   let phase = '';
@@ -121,10 +130,11 @@ export function phasePrinter(output: Output): (progress: Progress) => void {
   return (progress) => {
     const now = performance.now();
     const fresh = progress.phase !== phase;
+    const name = PHASES[progress.phase] ?? progress.phase;
     if (!fresh && now - printed < 2_000) return;
     phase = progress.phase;
     printed = now;
-    output.progress(fresh ? phase : `${phase} ${Math.floor((100 * progress.done) / Math.max(1, progress.total))} %`);
+    output.progress(fresh ? name : `${name} ${Math.floor((100 * progress.done) / Math.max(1, progress.total))} %`);
   };
 }
 
