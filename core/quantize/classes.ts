@@ -159,8 +159,11 @@ function wanted(node: NetNode, position: number, out: ElementType, mode: Mode): 
 }
 
 /** The least type a producer can write well. */
-function produced(node: NetNode): ElementType {
+function produced(net: Net, node: NetNode): ElementType {
   switch (node.kind) {
+    case 'lookup':
+      // Votes of trees are added up: nothing is gained by rounding them first.
+      return net.nodes[node.sources[0]!]!.kind === 'tree' ? 'i32' : 'u8';
     case 'multiply':
     case 'matmul':
     case 'divide':
@@ -176,7 +179,7 @@ function produced(node: NetNode): ElementType {
 function settleTypes(net: Net, groupOf: readonly number[], sizes: readonly number[], mode: Mode): ElementType[] {
   const types: ElementType[] = sizes.map(() => 'u8');
   net.nodes.forEach((node, id) => {
-    types[groupOf[id]!] = wider(types[groupOf[id]!]!, produced(node));
+    types[groupOf[id]!] = wider(types[groupOf[id]!]!, produced(net, node));
   });
   const outputs = new Set(net.outputs.map((output) => output.node));
   const consumed = net.nodes.map(() => false);
@@ -192,7 +195,7 @@ function settleTypes(net: Net, groupOf: readonly number[], sizes: readonly numbe
     for (let id = net.nodes.length - 1; id >= 0; id--) {
       const node = net.nodes[id]!;
       const own = groupOf[id]!;
-      if (outputs.has(id)) raise(own, outputType(node, consumed[id]!, sizes[own]!));
+      if (outputs.has(id)) raise(own, outputType(net, node, consumed[id]!, sizes[own]!));
       node.sources.forEach((source, position) => {
         raise(groupOf[source]!, wanted(node, position, types[own]!, mode));
       });
@@ -280,8 +283,9 @@ export function classify(net: Net, ranges: readonly Range[], mode: Mode): { clas
 }
 
 /** Results of linear layers and sums leave as they are, in 32 bits: 8 bits would tie. */
-function outputType(node: NetNode, consumed: boolean, members: number): ElementType {
-  const raw = node.kind === 'linear' || node.kind === 'sum' || node.kind === 'matmul';
+function outputType(net: Net, node: NetNode, consumed: boolean, members: number): ElementType {
+  const isSum = ({ kind }: NetNode): boolean => kind === 'linear' || kind === 'sum' || kind === 'matmul';
+  const raw = isSum(node) || (node.kind === 'rescale' && node.sources.every((source) => isSum(net.nodes[source]!)));
   return raw && !consumed && members === 1 ? 'i32' : 'i16';
 }
 
