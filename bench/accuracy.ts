@@ -187,7 +187,8 @@ function page(rows: readonly Row[]): string {
 
 What integer programs keep of the answers of models that others trained, measured by \`npx tsx bench/accuracy.ts\`; rows that calibrate never score.
 ${compiled} of ${rows.length} models compile. *narrow*: 8-bit activations and 7-bit weights; *8-bit weights* and *wide* (16-bit activations) where the compiler
-measured that narrow loses too much. Times are of one run on a shared two-core machine, calibration and scoring inside the compiler included.
+measured that narrow loses too much. Where one case is all there is, its neighbours span a small range: a large error of that range with many decibels (one number out of a sum or an
+LSTM) is still a small one of the value. Times are of one run on a shared two-core machine, calibration and scoring inside the compiler included.
 
 | model | mode | instructions | KiB | seconds | result |
 |---|---|---|---|---|---|

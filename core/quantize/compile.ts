@@ -184,7 +184,7 @@ function score(net: Net, program: Program, scored: readonly Scored[], from: Scor
 /** 8 bits lost too much: 20 dB, 97 % agreement where enough rows tell, or a good part of 2 % of the outputs' range. */
 function tooCoarse(report: ScoreReport): boolean {
   return report.outputs.some(({ decibels, relativeError, agreement, rows }, position) => {
-    if (agreement === undefined) return decibels < 20 || (relativeError > 0.0075 && decibels < 40);
+    if (agreement === undefined) return decibels < 20 || (relativeError > 0.0075 && decibels < 90);
     // Later outputs are often boxes or states, where the largest value means nothing.
     return relativeError > 0.015 || (position === 0 && (rows >= 100 ? agreement < 0.97 : agreement < 0.9));
   });
