@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Address, createWalletClient, http, parseEther } from 'viem';
 import { setupDevelopment } from '../../circuits/setup.ts';
 import { digitReaderAbi, digitReaderBytecode } from '../../contracts/client/generated/digitReader.ts';
+import { receiptOf } from '../../contracts/client/receipt.ts';
 import { AssayError } from '../../core/errors.ts';
 import { ELEMENT_TYPES } from '../../core/tensor.ts';
 import { outputForms } from '../../core/tensor-list.ts';
@@ -178,7 +179,7 @@ export async function deployConsumer(net: LocalNet, model: RegisteredModel): Pro
     bytecode: digitReaderBytecode,
     args: [requests, registry, vault, [model.registered.modelId], types, true],
   });
-  const { contractAddress, status } = await client.waitForTransactionReceipt({ hash, pollingInterval: 200 });
+  const { contractAddress, status } = await receiptOf(client, hash, { interval: 200 });
   if (status === 'success' && contractAddress) return contractAddress;
   throw new AssayError('The consumer contract could not be deployed', { code: 'DEPLOYMENT_FAILED', facts: { transaction: hash } });
 }

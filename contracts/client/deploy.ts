@@ -18,6 +18,7 @@ import { modelRegistryAbi, modelRegistryBytecode } from './generated/modelRegist
 import { requestsAbi, requestsBytecode } from './generated/requests.ts';
 import { stakeVaultAbi, stakeVaultBytecode } from './generated/stakeVault.ts';
 import { stepVerifierAbi, stepVerifierBytecode } from './generated/stepVerifier.ts';
+import { receiptOf } from './receipt.ts';
 
 /** What a network fixes for good when the contracts are deployed on it. Times in seconds. */
 export interface DeploymentConstants {
@@ -117,7 +118,7 @@ async function deployAt(
   expected: Address,
 ): Promise<void> {
   const hash = await wallet.deployContract({ abi, bytecode, args, nonce });
-  const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 100 });
+  const receipt = await receiptOf(client, hash);
   if (receipt.status !== 'success' || receipt.contractAddress?.toLowerCase() !== expected.toLowerCase()) {
     throw new AssayError('A contract did not land where the others expect it', {
       code: 'DEPLOYMENT_FAILED',

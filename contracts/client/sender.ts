@@ -10,6 +10,7 @@ import {
   type Transport,
 } from 'viem';
 import { AssayError } from '../../core/errors.ts';
+import { receiptOf } from './receipt.ts';
 
 /** One contract call to send. */
 export interface Call {
@@ -92,7 +93,7 @@ class KeySender implements Sender {
     const submission = this.tail.then(() => this.submit(call, gas));
     this.tail = submission.catch(() => {});
     const hash = await submission;
-    const receipt = await this.receiptOf(hash, call);
+    const receipt = await this.mined(hash, call);
     if (receipt.status !== 'success') {
       throw new AssayError('A transaction reverted although its simulation succeeded', {
         code: 'TRANSACTION_REVERTED',
@@ -154,15 +155,10 @@ class KeySender implements Sender {
     return cap !== undefined && raised > cap ? cap : raised;
   }
 
-  private async receiptOf(hash: Hex, call: Call): Promise<TransactionReceipt> {
+  private async mined(hash: Hex, call: Call): Promise<TransactionReceipt> {
     try {
-      return await this.options.client.waitForTransactionReceipt({
-        hash,
-        timeout: this.options.timeout ?? 120_000,
-        pollingInterval: 250,
-        // What replaces a transaction is another one, whose sender waits for it.
-        checkReplacement: false,
-      });
+      // What replaces a transaction is another one, whose sender waits for it.
+      return await receiptOf(this.options.client, hash, { timeout: this.options.timeout ?? 120_000, interval: 250 });
     } catch (cause) {
       this.nextNonce = undefined;
       this.stalls++;

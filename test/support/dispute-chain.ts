@@ -21,6 +21,7 @@ import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { modelRegistryAbi } from '../../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
+import { receiptOf } from '../../contracts/client/receipt.ts';
 import type { Call } from '../../contracts/client/sender.ts';
 import type { Hash, ModelId } from '../../core/brand.ts';
 import { joinBytes } from '../../core/dispute/answers.ts';
@@ -95,7 +96,7 @@ export class DisputeChain {
     const wallet = createWalletClient({ account, chain: anvilChain, transport: http(this.anvil.url) });
     const { request } = await this.client.simulateContract({ ...call, account, blockTag: 'pending' });
     const hash = await wallet.writeContract(request);
-    return this.client.waitForTransactionReceipt({ hash });
+    return receiptOf(this.client, hash, { interval: 20 });
   }
 
   async now(): Promise<{ time: number; block: number; baseFee: bigint }> {

@@ -10,6 +10,7 @@ import {
 } from 'viem';
 import { instructionValidatorAbi, instructionValidatorBytecode } from '../../contracts/client/generated/instructionValidator.ts';
 import { stepVerifierAbi, stepVerifierBytecode } from '../../contracts/client/generated/stepVerifier.ts';
+import { receiptOf } from '../../contracts/client/receipt.ts';
 import type { Hash } from '../../core/brand.ts';
 import { toHash } from '../../core/keccak.ts';
 import { startAnvil } from './anvil.ts';
@@ -64,7 +65,7 @@ export async function startStepChain(): Promise<StepChain> {
 
   async function deploy(bytecode: Hex): Promise<Address> {
     const hash = await wallet.sendTransaction({ account: account!, chain: null, data: bytecode, gas: CALL_GAS });
-    const { contractAddress } = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 });
+    const { contractAddress } = await receiptOf(client, hash, { interval: 20 });
     if (contractAddress === null || contractAddress === undefined) throw new Error('not deployed');
     return contractAddress;
   }
@@ -102,7 +103,7 @@ export async function startStepChain(): Promise<StepChain> {
     },
     async stepGas(request) {
       const hash = await wallet.sendTransaction({ account, chain: null, to: verifier, data: stepData(request), gas: CALL_GAS });
-      const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 });
+      const receipt = await receiptOf(client, hash, { interval: 20 });
       if (receipt.status !== 'success') throw new Error('the step reverted');
       return Number(receipt.gasUsed);
     },
