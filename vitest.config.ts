@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** The three suites of `npm test`, `npm run test:services` and `npm run test:long`; vitest's `--mode` picks one. */
 const suites: Record<string, { include: string[]; exclude: string[]; testTimeout: number }> = {
-  test: { include: ['test/**/*.test.ts'], exclude: ['test/services/**', 'test/long/**'], testTimeout: 120_000 },
-  services: { include: ['test/services/**/*.test.ts'], exclude: [], testTimeout: 300_000 },
+  test: { include: ['test/**/*.test.ts'], exclude: ['test/services/**', 'test/long/**'], testTimeout: 300_000 },
+  services: { include: ['test/services/**/*.test.ts'], exclude: [], testTimeout: 600_000 },
   long: { include: ['test/long/**/*.test.ts'], exclude: [], testTimeout: 1_800_000 },
 };
 
