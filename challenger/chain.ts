@@ -9,6 +9,7 @@ import {
   type PublicClient,
   type Transport,
 } from 'viem';
+import { claimHex, faultOnChain, unitOnChain } from '../contracts/client/board/encode.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
@@ -16,30 +17,13 @@ import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
 import type { Sender } from '../contracts/client/sender.ts';
 import type { Clocks } from '../core/dispute/clocks.ts';
 import type { Fault, NodeProof } from '../core/dispute/openings.ts';
-import { UNIT_KINDS, type Unit } from '../core/dispute/units.ts';
+import type { Unit } from '../core/dispute/units.ts';
 
 export interface Addresses {
   readonly registry: Address;
   readonly vault: Address;
   readonly requests: Address;
   readonly board: Address;
-}
-
-/** A unit as the contract spells it. */
-export function unitOnChain(unit: Unit) {
-  return { ...unit, kind: UNIT_KINDS.indexOf(unit.kind) };
-}
-
-/** A unit as an event tells it; undefined for a kind that this version does not know. */
-export function unitFromChain(unit: { readonly kind: number } & Omit<Unit, 'kind'>): Unit | undefined {
-  const kind = UNIT_KINDS[unit.kind];
-  if (kind === undefined) return undefined;
-  const { position, height, index, elementType, length } = unit;
-  return { kind, position, height, index, elementType, length };
-}
-
-function faultOnChain(fault: Fault) {
-  return { ...fault, record: bytesToHex(fault.record), leaf: bytesToHex(fault.leaf), evidence: bytesToHex(fault.evidence) };
 }
 
 /** Escrow sent above the price at the current fee, in percent: fees move between reading and sending. What is over is credited. */
@@ -159,9 +143,4 @@ export class ChallengerChain {
     const call = { address: this.addresses.board, abi: claimBoardAbi, functionName, args };
     return (await this.sender.send(value === undefined ? call : { ...call, value })).blockNumber;
   }
-}
-
-/** Claim ids on the board are request ids as words. */
-export function claimHex(claimId: string): Hex {
-  return `0x${BigInt(claimId).toString(16).padStart(64, '0')}`;
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { type Address, type Chain, type Hex, hexToBytes, isAddressEqual, type LocalAccount, type PublicClient, type Transport } from 'viem';
+import { unitFromChain } from '../contracts/client/board/encode.ts';
 import { type ChainEvent, follow } from '../contracts/client/follow.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
@@ -10,7 +11,7 @@ import { TENSOR_ROOTS, type Unit } from '../core/dispute/units.ts';
 import { type ArtifactStore, openArtifacts } from '../runtime/artifacts.ts';
 import type { Log } from '../runtime/log.ts';
 import { openStateDirectory } from '../runtime/state-directory.ts';
-import { type Addresses, ChallengerChain, unitFromChain } from './chain.ts';
+import { type Addresses, ChallengerChain } from './chain.ts';
 import type { ChallengerConfig } from './config.ts';
 import { Material } from './material.ts';
 import { type Head, Pursuit } from './pursuit.ts';

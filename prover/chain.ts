@@ -1,10 +1,11 @@
 import { type Address, bytesToHex, type Chain, type Hex, type PublicClient, type Transport } from 'viem';
+import { claimHex, unitOnChain } from '../contracts/client/board/encode.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
 import type { Sender } from '../contracts/client/sender.ts';
-import { UNIT_KINDS, type Unit } from '../core/dispute/units.ts';
+import type { Unit } from '../core/dispute/units.ts';
 
 export interface Addresses {
   readonly registry: Address;
@@ -119,22 +120,4 @@ export class NodeChain {
     // Answers to demands: without them a whole lock is lost.
     return this.sender.send({ address: this.addresses.board, abi: claimBoardAbi, functionName, args, isVital: true });
   }
-}
-
-/** Claim ids on the board are request ids as words. */
-export function claimHex(claimId: string): Hex {
-  return `0x${BigInt(claimId).toString(16).padStart(64, '0')}`;
-}
-
-/** A unit as the contract spells it. */
-export function unitOnChain(unit: Unit) {
-  return { ...unit, kind: UNIT_KINDS.indexOf(unit.kind) };
-}
-
-/** A unit as an event tells it; undefined for a kind that this version does not know. */
-export function unitFromChain(unit: { readonly kind: number } & Omit<Unit, 'kind'>): Unit | undefined {
-  const kind = UNIT_KINDS[unit.kind];
-  if (kind === undefined) return undefined;
-  const { position, height, index, elementType, length } = unit;
-  return { kind, position, height, index, elementType, length };
 }

@@ -1,10 +1,11 @@
 import { type Address, type Hex, hexToBytes, isAddressEqual } from 'viem';
+import { unitFromChain } from '../contracts/client/board/encode.ts';
 import type { ChainEvent } from '../contracts/client/follow.ts';
 import type { Unit } from '../core/dispute/units.ts';
 import { AssayError } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Catalog } from './catalog.ts';
-import { type NodeChain, unitFromChain } from './chain.ts';
+import type { NodeChain } from './chain.ts';
 import type { Defender } from './defend.ts';
 import { type ClaimDocument, COLLECTION, orderedId, type RequestDocument } from './documents.ts';
 import type { Finalizer } from './finalize.ts';

@@ -10,6 +10,11 @@ export interface ClaimKey {
   readonly claimId: Hex;
 }
 
+/** A request's id as the board names its claim: one word. */
+export function claimHex(requestId: string): Hex {
+  return `0x${BigInt(requestId).toString(16).padStart(64, '0')}`;
+}
+
 /** A unit as the contract spells it (IClaimBoard.Unit). */
 export function unitOnChain(unit: Unit) {
   const { position, height, index, elementType, length } = unit;
