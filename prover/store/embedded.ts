@@ -22,6 +22,16 @@ export function embeddedStore(state: StateDirectory): Store {
       await database.flushed;
       return stored;
     },
+    async update<Document>(collection: string, id: string, change: (document: Document | undefined) => Document | undefined) {
+      const updated = await database.transaction(() => {
+        const before = database.get(key(collection, id)) as Document | undefined;
+        const after = change(before);
+        if (after !== undefined) database.put(key(collection, id), after);
+        return after ?? before;
+      });
+      await database.flushed;
+      return updated;
+    },
     async remove(collection, id) {
       await database.remove(key(collection, id));
       await database.flushed;
