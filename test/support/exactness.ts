@@ -31,18 +31,18 @@ const OPTIONS: readonly SessionOptions[] = [
 ];
 
 /**
- * Holds onnxruntime to the executor over random instructions of a kind, with varying threads and optimisation, three inputs each,
- * until `wanted` values agree.
+ * Holds onnxruntime to the executor over random instructions of a kind, with varying threads and optimisation, until `wanted` values agree.
+ * @param rounds inputs for each instruction; opening a session costs as much as hundreds of runs
  * @throws Error naming seed, case and element of the first difference
  */
-export async function compareCarrier(kind: ComputedKind, seed: number, wanted: number): Promise<Compared> {
+export async function compareCarrier(kind: ComputedKind, seed: number, wanted: number, rounds = 3): Promise<Compared> {
   const r = new Random(seed);
   let [cases, values] = [0, 0];
   for (; values < wanted; cases++) {
     const example = randomCase(kind, r);
     validateProgram(example.program);
     const session = await openModel(example.program, OPTIONS[cases % OPTIONS.length]!);
-    for (let repeat = 0; repeat < 3; repeat++) {
+    for (let repeat = 0; repeat < rounds; repeat++) {
       const inputs =
         repeat === 0
           ? example.inputs
