@@ -20,6 +20,8 @@ export const HINT_CODES = {
   context: 8,
   /** [row, wire] 1 where the B part is zero, else 0. */
   isZero: 9,
+  /** [row, wire] the B part where it is positive, else 0; see gadgets/positive-part.ts. */
+  positivePart: 10,
 } as const;
 
 export type HintName = keyof typeof HINT_CODES;

@@ -127,6 +127,9 @@ const SOLVERS: { readonly [K in HintName]: Solver } = {
   isZero(s, at) {
     s.values.setSmall(s.args[at + 1]!, small(s, s.args[at]!, PART_B) === 0 ? 1 : 0);
   },
+  positivePart(s, at) {
+    s.values.setSmall(s.args[at + 1]!, Math.max(small(s, s.args[at]!, PART_B), 0));
+  },
 };
 
 const BY_CODE: Solver[] = [];

@@ -1,6 +1,6 @@
 import type { ConstraintSystem } from '../constraint-system.ts';
 import { constantForm, type LinearForm } from '../linear-form.ts';
-import { splitSigned } from './compare.ts';
+import { lowestBits, splitSigned } from './compare.ts';
 import { choose, product } from './product.ts';
 import { narrow } from './range.ts';
 
@@ -22,12 +22,12 @@ export function argMax(cs: ConstraintSystem, values: readonly LinearForm[]): Lin
       best = challenger;
       continue;
     }
-    const { first, width } = splitSigned(cs, lead);
-    const wins = cs.form(first + width);
+    const split = splitSigned(cs, lead);
+    const wins = split.top;
     index = choose(cs, wins, constantForm(i), index);
     if (i === values.length - 1) continue;
     // Where the challenger wins, the lower bits are its lead less one: short, unlike the difference itself.
-    const gain = product(cs, cs.sum([cs.binary(first, width)], [constantForm(1)]), wins);
+    const gain = product(cs, cs.sum([lowestBits(cs, split, split.width)], [constantForm(1)]), wins);
     const next = cs.sum([best], [gain]);
     // A form that grew with every challenger would be copied into every later row.
     best = narrow(cs, { ...next, low: Math.max(best.low, challenger.low), high: Math.max(best.high, challenger.high) }, longest + 16);

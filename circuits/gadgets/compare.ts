@@ -1,27 +1,32 @@
 import { invariant } from '../../core/errors.ts';
-import { type ConstraintSystem, PART_C } from '../constraint-system.ts';
+import type { ConstraintSystem } from '../constraint-system.ts';
 import { constantForm, type LinearForm } from '../linear-form.ts';
-import { bitsFor } from './range.ts';
+import { bitsFor, rangeCheck } from './range.ts';
 
-/** A signed integer split into bits: value = Σ bits − 2^width, the last bit (2^width) telling that it is not negative. */
+/** A signed integer split into bits: value = lower − 2^width·(1 − top). */
 export interface SignedBits {
-  /** First of width + 1 consecutive bit wires. */
-  readonly first: number;
   readonly width: number;
+  /** The bits in order, the lowest ones first; the last (of weight 2^width) tells that the value is not negative. */
+  readonly bits: readonly LinearForm[];
+  readonly top: LinearForm;
 }
 
 /**
  * Splits an integer form in [low, high] as form + 2^width = Σ_{i ≤ width} 2^i·b_i.
- * Precondition: proved finite bounds. Outside [−2^width, 2^width) the row cannot be satisfied. Unique as bits are.
- * Cost: width + 2 rows, width being the bits of the larger of high and −low − 1.
+ * Precondition: proved finite bounds. Outside [−2^width, 2^width) the rows cannot be satisfied. Unique as bits are.
+ * Cost: width + 1 rows for a short form, width + 2 for a long one, width being the bits of the larger of high and −low − 1.
  */
 export function splitSigned(cs: ConstraintSystem, form: LinearForm, least = 0): SignedBits {
   invariant(Number.isSafeInteger(form.low) && Number.isSafeInteger(form.high), 'split of an unbounded form');
   const width = Math.max(bitsFor(Math.max(form.high, 0)), bitsFor(Math.max(-form.low - 1, 0)), least);
-  const first = cs.bits(width + 1);
-  const row = cs.linearRow(cs.sum([form], [constantForm(2 ** width)], [cs.binary(first, width + 1), -1]));
-  cs.hint('bits', row, PART_C, first, width + 1, 0);
-  return { first, width };
+  const bits = rangeCheck(cs, cs.sum([form], [constantForm(2 ** width)]), width + 1);
+  return { width, bits, top: bits[width]! };
+}
+
+/** Σ 2^i·bits[i] over the first `count`. */
+export function lowestBits(cs: ConstraintSystem, { bits }: SignedBits, count: number): LinearForm {
+  const form = cs.sum(...bits.slice(0, count).map((bit, i): [LinearForm, number] => [bit, 2 ** i]));
+  return { ...form, low: 0, high: 2 ** count - 1 };
 }
 
 /**
@@ -32,6 +37,5 @@ export function isNonNegative(cs: ConstraintSystem, form: LinearForm): LinearFor
   if (form.high < 0) return constantForm(0);
   // Only −1 and 0 remain: the form plus one is the answer.
   if (form.low === -1 && form.high === 0) return cs.sum([form], [constantForm(1)]);
-  const { first, width } = splitSigned(cs, form);
-  return cs.form(first + width);
+  return splitSigned(cs, form).top;
 }

@@ -1,7 +1,7 @@
 import type { ConstraintSystem } from '../constraint-system.ts';
 import { inverse } from '../field.ts';
 import { constantForm, type LinearForm, ZERO_FORM } from '../linear-form.ts';
-import { splitSigned } from './compare.ts';
+import { lowestBits, splitSigned } from './compare.ts';
 
 /** Bytes of one packed public signal: 31 bytes always fit below the field's prime. */
 export const SIGNAL_BYTES = 31;
@@ -22,13 +22,13 @@ export interface ByteElement {
  */
 export function twosComplement(cs: ConstraintSystem, value: LinearForm, bytes: number, cut: boolean): ByteElement {
   if (value.low >= 0 && !cut) return { bytes, unsigned: value, lowest: () => ZERO_FORM };
-  const { first, width } = splitSigned(cs, value);
-  const negative = cs.sum([constantForm(1)], [cs.form(first + width), -1]);
+  const split = splitSigned(cs, value);
+  const negative = cs.sum([constantForm(1)], [split.top, -1]);
   const unsigned = cs.sum([value], [negative, 2 ** (8 * bytes)]);
   const lowest = (count: number): LinearForm => {
     const bits = 8 * count;
     // value + 2^width has the same lowest bits as value when width ≥ bits; a narrower value is its own residue.
-    return width >= bits ? cs.binary(first, bits) : cs.sum([value], [negative, 2 ** bits]);
+    return split.width >= bits ? lowestBits(cs, split, bits) : cs.sum([value], [negative, 2 ** bits]);
   };
   return { bytes, unsigned, lowest };
 }

@@ -3,8 +3,12 @@ import type { ConstraintSystem } from '../constraint-system.ts';
 import { PART_A, PART_C } from '../constraint-system.ts';
 import { constantOf, type LinearForm, ONE, ZERO_FORM } from '../linear-form.ts';
 
-/** A form with at most this many terms is cheap enough to stand in the A and B parts of a row. */
-const NARROW = 20;
+/** A form with at most this many terms is cheap enough to stand in the A and B parts of a row, beside bits. */
+const SHORT = 20;
+
+export function isShort(form: LinearForm): boolean {
+  return form.wires.length <= SHORT;
+}
 
 /** Bits that hold 0..value. */
 export function bitsFor(value: number): number {
@@ -40,7 +44,7 @@ export function rangeCheck(cs: ConstraintSystem, form: LinearForm, count: number
     cs.linearRow(form);
     return [];
   }
-  if (form.wires.length > NARROW) {
+  if (!isShort(form)) {
     const first = cs.bits(count);
     const row = cs.linearRow(cs.sum([form, 1], [cs.binary(first, count), -1]));
     cs.hint('bits', row, PART_C, first, count, 0);
