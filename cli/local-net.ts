@@ -117,7 +117,8 @@ export async function startNodeProcess(net: LocalNet, { name, account, settings 
   const child = await startChild({
     name,
     arguments: ['node', '--config', config],
-    environment: { [ROLES.node.variable]: developmentKey(account) },
+    // Not what the user's shell says of other nodes: this one keeps to its own directory.
+    environment: { [ROLES.node.variable]: developmentKey(account), REDIS_URL: '', DATABASE_URL: '' },
     log: path.join(net.directory, `${name}.log`),
   });
   return { ...child, url: String(child.facts.url) };

@@ -81,12 +81,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
   };
   try {
-    const state = openStateDirectory(config.data, 'node');
+    const data = config.data ?? '';
+    const state = openStateDirectory(data, 'node');
     closers.push(() => state.close());
     const store = embeddedStore(state);
     const catalog = await openCatalog(config.models, bindTo(chain));
     closers.push(() => catalog.close());
-    const inputs = new InputStore(openArtifacts(path.join(config.data, 'artifacts')));
+    const inputs = new InputStore(openArtifacts(path.join(data, 'artifacts')));
     const claims = new ClaimMaterial(store, catalog, inputs);
     const queue = embeddedQueue(state);
     const dataOf = async (claimId: string, unit: Unit): Promise<Uint8Array | undefined> =>

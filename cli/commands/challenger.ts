@@ -39,7 +39,7 @@ async function run(options: Options): Promise<void> {
     import('../chain.ts'),
   ]);
   const { config: file, rpc, deployment: deploymentFile, data, rate, prover: provers } = options;
-  const config = loadConfig(challengerConfigSchema, file, { rpc, deployment: deploymentFile, data, rate, provers });
+  const config = loadConfig(challengerConfigSchema, { file, overrides: { rpc, deployment: deploymentFile, data, rate, provers } });
   const client = await connect(config.rpc);
   const account = accountOf('challenger', client.chain.id);
   const deployment = await loadDeployment(client, config.deployment);

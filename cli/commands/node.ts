@@ -8,6 +8,7 @@ import { createOutput } from '../output.ts';
 
 interface Options {
   readonly config?: string;
+  readonly role?: NodeConfig['role'];
   readonly rpc?: string;
   readonly deployment?: string;
   readonly data?: string;
@@ -29,6 +30,14 @@ export function nodeCommand(): Command {
   return new Command('node')
     .description('Run a prover: answer requests, defend the answers, serve HTTP')
     .option('--config <file>', 'JSON file with the settings below and more (docs/operating.md)')
+    .addOption(
+      new Option('--role <role>', 'what this process does (default all; others need REDIS_URL and DATABASE_URL)').choices([
+        'all',
+        'api',
+        'worker',
+        'chain',
+      ]),
+    )
     .option('--rpc <url>', 'RPC address of the chain')
     .option('--deployment <file>', 'deployments/<chainId>.json')
     .option('--data <dir>', 'state directory of this node')
@@ -43,23 +52,33 @@ export function nodeCommand(): Command {
     .action(run);
 }
 
-async function run(options: Options): Promise<void> {
-  const [{ nodeConfigSchema }, { loadConfig }, { connect, loadDeployment }] = await Promise.all([
+async function loadNodeConfig(options: Options): Promise<NodeConfig> {
+  const [{ nodeConfigSchema }, { nodeConfigProblems }, { loadConfig }] = await Promise.all([
     import('../../prover/config.ts'),
+    import('../../prover/config-checks.ts'),
     import('../../runtime/configuration.ts'),
-    import('../chain.ts'),
   ]);
-  const { config: file, rpc, deployment: deploymentFile, data, host, port, model: models, faultSeed, fault } = options;
-  const config = loadConfig(nodeConfigSchema, file, {
-    rpc,
-    deployment: deploymentFile,
-    data,
-    host,
-    port,
-    models,
-    fault: faultSeed === undefined ? undefined : { seed: faultSeed, kind: fault },
+  const { config: file, rpc, deployment, data, host, port, model: models, faultSeed, fault, role } = options;
+  return loadConfig(nodeConfigSchema, {
+    file,
+    overrides: {
+      role,
+      rpc,
+      deployment,
+      data,
+      host,
+      port,
+      models,
+      fault: faultSeed === undefined ? undefined : { seed: faultSeed, kind: fault },
+    },
+    environment: process.env,
+    check: (given) => nodeConfigProblems(given, process.env),
   });
-  const client = await connect(config.rpc);
+}
+
+async function run(options: Options): Promise<void> {
+  const [{ connect, loadDeployment }, config] = await Promise.all([import('../chain.ts'), loadNodeConfig(options)]);
+  const client = await connect(config.rpc?.[0] ?? '');
   const account = accountOf('node', client.chain.id);
   const deployment = await loadDeployment(client, config.deployment);
   const [{ requireSelftest }, { startNode }, { createProving }, { createLog }] = await Promise.all([

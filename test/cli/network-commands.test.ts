@@ -79,7 +79,11 @@ describe('a mistake ends in one paragraph with its fix, and exit code 2', () => 
     const key = `0x${'11'.repeat(32)}`;
     const other = path.join(folder, 'other.json');
     const address = '0x00000000000000000000000000000000000000aa';
-    writeFileSync(other, JSON.stringify({ chainId: 999, block: 0, registry: address, vault: address, requests: address, board: address }));
+    writeFileSync(
+      other,
+      JSON.stringify({ chainId: 999, block: 0, registry: address, vault: address, requests: address, board: address, channels: address }),
+    );
+    writeFileSync(path.join(folder, 'program.assay'), '');
     const file = settings('fault', {
       rpc: otherChain.url,
       deployment: other,
