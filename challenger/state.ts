@@ -88,7 +88,6 @@ export class ChallengerState {
   }
 
   private async put(key: string[], value: unknown): Promise<void> {
-    await this.state.database.put(key, value);
-    await this.state.database.flushed;
+    await this.state.write((database) => database.put(key, value));
   }
 }

@@ -1,15 +1,24 @@
-import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, statfsSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { AssayError } from '../core/errors.ts';
 
+const { ENOSPC } = constants.errno;
+
 /** Layout version of everything below a state directory. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 /** A process's own directory: one database, versioned, held by one process at a time. */
 export interface StateDirectory {
   readonly directory: string;
   readonly database: RootDatabase<unknown, string[]>;
+  /**
+   * Resolves when what the operation writes is on the disk; operations under way at the same time share one commit. A failed one has
+   * written nothing, and later ones go on as soon as there is space.
+   * @throws AssayError DISK_FULL, STATE_UNWRITABLE
+   */
+  write<Result>(operation: (database: RootDatabase<unknown, string[]>) => Promise<Result>): Promise<Result>;
   /** Flushes and lets go of the directory; safe to call twice. */
   close(): Promise<void>;
 }
@@ -28,14 +37,21 @@ export function openStateDirectory(directory: string, kind: string): StateDirect
   const release = hold(directory);
   try {
     checkVersion(directory, kind);
-    const database = open<unknown, string[]>({ path: path.join(directory, 'state.lmdb'), encoding: 'msgpack', noMemInit: true });
+    const database = open<unknown, string[]>({
+      path: path.join(directory, 'state.lmdb'),
+      encoding: 'msgpack',
+      noMemInit: true,
+      // A commit is then durable when it resolves, and a failed one rejects; with overlapping, whoever waits for its flush waits for ever.
+      overlappingSync: false,
+    });
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
-      await database.flushed;
       await database.close();
       release();
     };
-    return { directory, database, close: () => (closing ??= close()) };
+    const write = <Result>(operation: (held: typeof database) => Promise<Result>): Promise<Result> =>
+      operation(database).catch((error: unknown) => writeFailed(directory, error));
+    return { directory, database, write, close: () => (closing ??= close()) };
   } catch (error) {
     release();
     throw error instanceof AssayError ? error : unwritable(directory, error);
@@ -107,6 +123,25 @@ function unwritable(directory: string, cause: unknown): AssayError {
     code: 'STATE_UNWRITABLE',
     facts: { directory, reason: cause instanceof Error ? cause.message : String(cause) },
     fix: 'check that the path is a directory this user may write and that the disk is not full',
+    cause,
+  });
+}
+
+/** Less free than this, and a commit cannot be told from one that did not fit. */
+const NEARLY_FULL = 1 << 20;
+
+/** Tells a full disk from other failures: lmdb says so aside, or not at all when a page was written in part. */
+async function writeFailed(directory: string, error: unknown): Promise<never> {
+  const { commitError } = error as { commitError?: Promise<never> };
+  if (commitError === undefined) throw error;
+  const cause: unknown = await commitError.catch((reason: unknown) => reason);
+  const { bavail, bsize } = statfsSync(directory);
+  const isFull = (cause as { code?: unknown }).code === ENOSPC || bavail * bsize < NEARLY_FULL;
+  if (!isFull) throw unwritable(directory, cause);
+  throw new AssayError('The disk of the state directory is full', {
+    code: 'DISK_FULL',
+    facts: { directory, freeBytes: bavail * bsize },
+    fix: 'free some space; what was acknowledged is kept, and writing goes on without a restart',
     cause,
   });
 }

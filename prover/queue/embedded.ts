@@ -1,166 +1,204 @@
+import { invariant } from '../../core/errors.ts';
 import type { StateDirectory } from '../../runtime/state-directory.ts';
-import type { DeadJob, Job, JobHandler, NewJob, Queue } from './port.ts';
+import { Heap } from './heap.ts';
+import { ATTEMPTS, checkJob, type DeadJob, type Job, type JobHandler, type NewJob, type Queue, type QueueCounts } from './port.ts';
 
+/** A job as it lies on the disk, under its kind and id. */
 interface Entry {
   readonly kind: string;
+  readonly id: string;
   readonly data: unknown;
   readonly priority: number;
-  /** Order of arrival. */
-  readonly sequence: number;
+  /** Order of arrival; of death, once dead. */
+  sequence: number;
   readonly limit: number;
   attempts: number;
   state: 'waiting' | 'dead';
   error?: string;
 }
 
+/** The jobs of one kind, and who works on them. */
+interface Line {
+  readonly entries: Map<string, Entry>;
+  /** Those that may start now; a delayed one comes back when its time is over. */
+  readonly ready: Heap<Entry>;
+  readonly running: Map<string, Promise<void>>;
+  dead: number;
+  concurrency: number;
+  handler: JobHandler | undefined;
+}
+
 export interface EmbeddedQueueOptions {
   /** Milliseconds before the first retry; doubles with every further one, up to `longestDelay`. */
   readonly firstDelay?: number;
   readonly longestDelay?: number;
-}
-
-interface Worker {
-  readonly concurrency: number;
-  readonly handler: JobHandler;
+  /** Told what could not be written when a job ended: that job runs again after a restart. */
+  readonly onError?: (error: unknown) => void;
 }
 
 /**
- * The queue in the node's own state directory, for one process: waiting jobs are kept in memory in order and on disk by
- * id. A job leaves the disk only when its handler has resolved, so one that was running at a `kill -9` runs again.
+ * The queue in the node's own state directory, for one process: jobs are kept in memory in order and on disk by id. A job leaves the
+ * disk only when its handler has resolved, so one that was running at a `kill -9` runs again. Starting a job costs the logarithm of
+ * how many wait.
  */
 export function embeddedQueue(state: StateDirectory, options: EmbeddedQueueOptions = {}): Queue {
-  return new EmbeddedQueue(state, options.firstDelay ?? 500, options.longestDelay ?? 60_000);
+  return new EmbeddedQueue(state, options);
 }
 
 class EmbeddedQueue implements Queue {
-  private readonly entries = new Map<string, Entry>();
-  private readonly active = new Map<string, Promise<void>>();
-  private readonly delayed = new Map<string, NodeJS.Timeout>();
-  private readonly workers = new Map<string, Worker>();
+  private readonly lines = new Map<string, Line>();
+  private readonly delayed = new Set<NodeJS.Timeout>();
   private readonly abort = new AbortController();
   private sequence = 0;
   private readonly state: StateDirectory;
-  private readonly firstDelay: number;
-  private readonly longestDelay: number;
+  private readonly options: EmbeddedQueueOptions;
 
-  constructor(state: StateDirectory, firstDelay: number, longestDelay: number) {
+  constructor(state: StateDirectory, options: EmbeddedQueueOptions) {
     this.state = state;
-    this.firstDelay = firstDelay;
-    this.longestDelay = longestDelay;
-    for (const { key, value } of state.database.getRange({ start: ['job', ''], end: ['job', '\u{10ffff}'] })) {
+    this.options = options;
+    for (const { value } of state.database.getRange({ start: ['job', ''], end: ['job', '\u{10ffff}'] })) {
       const entry = value as Entry;
-      this.entries.set(key[1]!, entry);
+      const line = this.line(entry.kind);
+      line.entries.set(entry.id, entry);
+      if (entry.state === 'dead') line.dead++;
+      else line.ready.push(entry);
       this.sequence = Math.max(this.sequence, entry.sequence + 1);
     }
   }
 
   async add(job: NewJob): Promise<boolean> {
-    if (this.entries.has(job.id)) return false;
+    checkJob(job);
+    const line = this.line(job.kind);
+    if (line.entries.has(job.id)) return false;
     const entry: Entry = {
       kind: job.kind,
+      id: job.id,
       data: job.data,
       priority: job.priority ?? 0,
       sequence: this.sequence++,
-      limit: job.attempts ?? 5,
+      limit: job.attempts ?? ATTEMPTS,
       attempts: 0,
       state: 'waiting',
     };
-    this.entries.set(job.id, entry);
-    await this.save(job.id, entry);
-    this.next(job.kind);
+    line.entries.set(job.id, entry);
+    try {
+      await this.save(entry);
+    } catch (error) {
+      line.entries.delete(job.id);
+      throw error;
+    }
+    line.ready.push(entry);
+    this.next(line);
     return true;
   }
 
   work(kind: string, concurrency: number, handler: JobHandler): void {
-    this.workers.set(kind, { concurrency, handler });
-    this.next(kind);
+    const line = this.line(kind);
+    invariant(line.handler === undefined, 'a kind of job has one handler');
+    line.concurrency = concurrency;
+    line.handler = handler;
+    this.next(line);
   }
 
-  async counts(kind: string): Promise<{ waiting: number; active: number; dead: number }> {
-    const counts = { waiting: 0, active: 0, dead: 0 };
-    for (const [id, entry] of this.entries) {
-      if (entry.kind !== kind) continue;
-      if (entry.state === 'dead') counts.dead++;
-      else if (this.active.has(id)) counts.active++;
-      else counts.waiting++;
-    }
-    return counts;
+  async counts(kind: string): Promise<QueueCounts> {
+    const { entries, running, dead } = this.line(kind);
+    return { waiting: entries.size - running.size - dead, active: running.size, dead };
   }
 
-  async dead(kind: string): Promise<DeadJob[]> {
-    return [...this.entries]
-      .filter(([, entry]) => entry.kind === kind && entry.state === 'dead')
-      .sort(([, a], [, b]) => a.sequence - b.sequence)
-      .map(([id, entry]) => ({ ...jobOf(id, entry), error: entry.error ?? '' }));
+  async dead(kind: string, limit = 1_000): Promise<DeadJob[]> {
+    return [...this.line(kind).entries.values()]
+      .filter(({ state }) => state === 'dead')
+      .sort((a, b) => a.sequence - b.sequence)
+      .slice(0, limit)
+      .map((entry) => ({ ...jobOf(entry), error: entry.error ?? '' }));
   }
 
-  async replay(id: string): Promise<boolean> {
-    const entry = this.entries.get(id);
+  async replay(kind: string, id: string): Promise<boolean> {
+    const line = this.line(kind);
+    const entry = line.entries.get(id);
     if (entry?.state !== 'dead') return false;
+    await this.save({ ...entry, state: 'waiting', attempts: 0 });
+    // Another call may have been faster.
+    if (entry.state !== 'dead') return false;
     entry.state = 'waiting';
     entry.attempts = 0;
-    await this.save(id, entry);
-    this.next(entry.kind);
+    line.dead--;
+    line.ready.push(entry);
+    this.next(line);
     return true;
   }
 
   async close(): Promise<void> {
     this.abort.abort();
-    for (const timer of this.delayed.values()) clearTimeout(timer);
-    this.delayed.clear();
-    await Promise.all(this.active.values());
-    await this.state.database.flushed;
+    for (const timer of this.delayed) clearTimeout(timer);
+    await Promise.all([...this.lines.values()].flatMap(({ running }) => [...running.values()]));
   }
 
-  private async save(id: string, entry: Entry): Promise<void> {
-    await this.state.database.put(['job', id], entry);
-    await this.state.database.flushed;
+  private line(kind: string): Line {
+    const held = this.lines.get(kind);
+    if (held !== undefined) return held;
+    const ready = new Heap<Entry>((a, b) => a.priority > b.priority || (a.priority === b.priority && a.sequence < b.sequence));
+    const line: Line = { entries: new Map(), ready, running: new Map(), dead: 0, concurrency: 0, handler: undefined };
+    this.lines.set(kind, line);
+    return line;
   }
 
-  /** Starts as many jobs of a kind as its worker has room for. */
-  private next(kind: string): void {
-    const worker = this.workers.get(kind);
-    if (worker === undefined || this.abort.signal.aborted) return;
-    const ready = [...this.entries]
-      .filter(([id, entry]) => entry.kind === kind && entry.state === 'waiting' && !this.active.has(id) && !this.delayed.has(id))
-      .sort(([, a], [, b]) => b.priority - a.priority || a.sequence - b.sequence);
-    const running = [...this.active.keys()].filter((id) => this.entries.get(id)?.kind === kind).length;
-    for (const [id, entry] of ready.slice(0, Math.max(0, worker.concurrency - running))) {
-      this.active.set(id, this.run(id, entry, worker.handler));
+  private async save(entry: Entry): Promise<void> {
+    await this.state.write((database) => database.put(['job', entry.kind, entry.id], entry));
+  }
+
+  /** Starts as many jobs as the line's worker has room for. */
+  private next(line: Line): void {
+    const { handler } = line;
+    if (handler === undefined || this.abort.signal.aborted) return;
+    while (line.running.size < line.concurrency) {
+      const entry = line.ready.pop();
+      if (entry === undefined) return;
+      line.running.set(entry.id, this.run(line, entry, handler));
     }
   }
 
-  private async run(id: string, entry: Entry, handler: JobHandler): Promise<void> {
+  private async run(line: Line, entry: Entry, handler: JobHandler): Promise<void> {
     entry.attempts++;
     try {
-      await handler(jobOf(id, entry), this.abort.signal);
-      this.entries.delete(id);
-      await this.state.database.remove(['job', id]);
+      await handler(jobOf(entry), this.abort.signal);
+      // Out of sight only when it is off the disk: the same id may be added again at once.
+      await this.state.write((database) => database.remove(['job', entry.kind, entry.id])).catch((error) => this.options.onError?.(error));
+      line.entries.delete(entry.id);
     } catch (error) {
-      await this.failed(id, entry, error);
+      await this.failed(line, entry, error);
     }
-    this.active.delete(id);
-    this.next(entry.kind);
+    line.running.delete(entry.id);
+    this.next(line);
   }
 
-  private async failed(id: string, entry: Entry, error: unknown): Promise<void> {
+  private async failed(line: Line, entry: Entry, error: unknown): Promise<void> {
     // Stopped by us: not the job's failure.
     if (this.abort.signal.aborted) entry.attempts--;
-    entry.error = error instanceof Error ? error.message : String(error);
-    if (entry.attempts >= entry.limit) entry.state = 'dead';
-    await this.save(id, entry);
-    if (entry.state === 'dead' || this.abort.signal.aborted) return;
-    const delay = Math.min(this.longestDelay, this.firstDelay * 2 ** (entry.attempts - 1));
-    this.delayed.set(
-      id,
-      setTimeout(() => {
-        this.delayed.delete(id);
-        this.next(entry.kind);
-      }, delay),
+    entry.error = (error instanceof Error ? error.message : String(error)).slice(0, 2_000);
+    if (entry.attempts >= entry.limit) {
+      entry.state = 'dead';
+      entry.sequence = this.sequence++;
+      line.dead++;
+    }
+    await this.save(entry).catch((reason) => this.options.onError?.(reason));
+    if (entry.state === 'waiting' && !this.abort.signal.aborted) this.later(line, entry);
+  }
+
+  private later(line: Line, entry: Entry): void {
+    const { firstDelay = 500, longestDelay = 60_000 } = this.options;
+    const timer = setTimeout(
+      () => {
+        this.delayed.delete(timer);
+        line.ready.push(entry);
+        this.next(line);
+      },
+      Math.min(longestDelay, firstDelay * 2 ** (entry.attempts - 1)),
     );
+    this.delayed.add(timer);
   }
 }
 
-function jobOf(id: string, entry: Entry): Job {
-  return { id, kind: entry.kind, data: entry.data, priority: entry.priority, attempts: entry.attempts };
+function jobOf({ id, kind, data, priority, attempts }: Entry): Job {
+  return { id, kind, data, priority, attempts };
 }

@@ -5,36 +5,28 @@ const LAST = '\u{10ffff}';
 
 /** The store in the node's own state directory. */
 export function embeddedStore(state: StateDirectory): Store {
-  const { database } = state;
+  const { database, write } = state;
   const key = (collection: string, id: string): string[] => ['store', collection, id];
   return {
     async get<Document>(collection: string, id: string) {
       return database.get(key(collection, id)) as Document | undefined;
     },
     async put(collection, id, document) {
-      await database.put(key(collection, id), document);
-      await database.flushed;
+      await write(() => database.put(key(collection, id), document));
     },
-    async putIfAbsent(collection, id, document) {
-      const stored = await database.ifNoExists(key(collection, id), () => {
-        database.put(key(collection, id), document);
-      });
-      await database.flushed;
-      return stored;
-    },
-    async update<Document>(collection: string, id: string, change: (document: Document | undefined) => Document | undefined) {
-      const updated = await database.transaction(() => {
-        const before = database.get(key(collection, id)) as Document | undefined;
-        const after = change(before);
-        if (after !== undefined) database.put(key(collection, id), after);
-        return after ?? before;
-      });
-      await database.flushed;
-      return updated;
-    },
+    putIfAbsent: (collection, id, document) =>
+      write(() => database.ifNoExists(key(collection, id), () => void database.put(key(collection, id), document))),
+    update: <Document>(collection: string, id: string, change: (document: Document | undefined) => Document | undefined) =>
+      write(() =>
+        database.transaction(() => {
+          const before = database.get(key(collection, id)) as Document | undefined;
+          const after = change(before);
+          if (after !== undefined) database.put(key(collection, id), after);
+          return after ?? before;
+        }),
+      ),
     async remove(collection, id) {
-      await database.remove(key(collection, id));
-      await database.flushed;
+      await write(() => database.remove(key(collection, id)));
     },
     async list<Document>(collection: string, options: { after?: string; limit?: number } = {}) {
       const found: [string, Document][] = [];
@@ -48,8 +40,6 @@ export function embeddedStore(state: StateDirectory): Store {
       return found;
     },
     // The state directory belongs to who opened it.
-    async close() {
-      await database.flushed;
-    },
+    async close() {},
   };
 }

@@ -99,9 +99,9 @@ export function queueConformance(name: string, create: () => Promise<QueueUnderT
       });
       await expect.poll(() => queue.counts('work')).toEqual({ waiting: 0, active: 0, dead: 1 });
       expect(await queue.dead('work')).toMatchObject([{ id: 'poison', data: { a: 1 }, error: 'no luck' }]);
-      expect(await queue.replay('unknown')).toBe(false);
+      expect(await queue.replay('work', 'unknown')).toBe(false);
       fail = false;
-      expect(await queue.replay('poison')).toBe(true);
+      expect(await queue.replay('work', 'poison')).toBe(true);
       await expect.poll(() => queue.counts('work')).toEqual({ waiting: 0, active: 0, dead: 0 });
       expect(attempts).toEqual([1, 2, 1]);
     });
