@@ -1,6 +1,7 @@
-import type { CompareNode, DivideNode, MatmulNode, MultiplyNode, RescaleNode, SumNode } from '../onnx/lower/net.ts';
+import type { CompareNode, DivideNode, MultiplyNode, RescaleNode, SumNode } from '../onnx/lower/net.ts';
 import { refuse } from '../onnx/refuse.ts';
-import { ACCUMULATOR_LIMIT, EXACT_LIMIT, magnitude } from '../ops/operation.ts';
+import { EXACT_LIMIT, magnitude } from '../ops/operation.ts';
+import type { QuantizationClass } from './classes.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import {
   classOf,
@@ -35,16 +36,23 @@ export function ratioOf(ratio: number, most: number, bits: number, biasUnits = 0
   }
 }
 
+/** In 32 bits nothing is lost: a result keeps the scale of its terms, or the next power of two that has room for it. */
+function inSumScale(own: QuantizationClass, raw: number): void {
+  if (own.type !== 'i32' || own.exact || own.members.length > 1 || own.quantization !== undefined) return;
+  const room = Math.max(-own.low, own.high) / (raw * 2 ** 30);
+  own.quantization = { type: 'i32', scale: raw * 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(room, 1e-30)))), zero: 0 };
+}
+
 export function multiply(q: Quantizer, id: number, node: MultiplyNode): IntegerTensor {
   const plain = [integerTensor(q, node.sources[0]!), integerTensor(q, node.sources[1]!)] as const;
   const size = (t: IntegerTensor): number => magnitude(t.quantization.type, t.quantization.zero);
-  // A 32-bit operand stays as it is where the other one is a flag; otherwise both come in 16 bits.
-  const fits = size(plain[0]) * size(plain[1]) < EXACT_LIMIT / 4;
-  const [a, b] = fits ? plain : [inType(q, node.sources[0]!, ['i16', 'u8']), inType(q, node.sources[1]!, ['i16', 'u8'])];
   const own = classOf(q, id);
-  const exact = a.quantization.scale * b.quantization.scale * Math.abs(node.scale);
-  if (own.type === 'i32' && own.members.length === 1 && Math.max(-own.low, own.high) < exact * 2 ** 30)
-    own.quantization ??= { type: 'i32', scale: exact, zero: 0 };
+  // The ratio of scales takes twelve bits, in a 32-bit result only a power of two. A 32-bit factor stays as it is where that has room.
+  const isAdded = own.type === 'i32' && q.options.mode === 'wide';
+  const room = EXACT_LIMIT / (own.type === 'i32' ? 4 : 4096);
+  const short = (n: number): IntegerTensor => inType(q, node.sources[n]!, ['i16', 'u8']);
+  const [a, b] = size(plain[0]) * size(plain[1]) < room ? plain : [short(0), isAdded ? plain[1] : short(1)];
+  inSumScale(own, a.quantization.scale * b.quantization.scale * Math.abs(node.scale));
   const out = quantizationOf(q, id);
   const most = magnitude(a.quantization.type, a.quantization.zero) * magnitude(b.quantization.type, b.quantization.zero);
   const ratio = (node.scale * a.quantization.scale * b.quantization.scale) / out.scale;
@@ -95,12 +103,7 @@ export function sum(q: Quantizer, id: number, node: SumNode): IntegerTensor {
   const from = source.quantization;
   const own = classOf(q, id);
   const taps = node.window.kernelHeight * node.window.kernelWidth;
-  // In 32 bits nothing is lost: the sum keeps the scale of its terms, or the next power of two that has room for it.
-  if (own.type === 'i32' && !own.exact && own.members.length === 1 && own.quantization === undefined) {
-    const raw = from.scale * Math.abs(node.scale);
-    const room = Math.max(-own.low, own.high) / (raw * 2 ** 30);
-    own.quantization = { type: 'i32', scale: raw * 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(room, 1e-30)))), zero: 0 };
-  }
+  inSumScale(own, from.scale * Math.abs(node.scale));
   const out = quantizationOf(q, id);
   const { multiplier, shift, bias } = ratioOf(
     (node.scale * from.scale) / out.scale,
@@ -150,41 +153,4 @@ export function compare(q: Quantizer, node: CompareNode): IntegerTensor {
     Uint8Array.of(0, 1, 0),
   );
   return { position: table, quantization: FLAG };
-}
-
-export function matmul(q: Quantizer, id: number, node: MatmulNode): IntegerTensor {
-  const out = quantizationOf(q, id);
-  const b = inType(q, node.sources[1]!, ['u8']);
-  let a = integerTensor(q, node.sources[0]!);
-  const bound = (t: IntegerTensor): number =>
-    node.inner * magnitude(t.quantization.type, t.quantization.zero) * magnitude('u8', b.quantization.zero);
-  if (a.quantization.type === 'i32' || bound(a) >= ACCUMULATOR_LIMIT * 0.98) a = inType(q, node.sources[0]!, ['u8']);
-  if (bound(a) >= ACCUMULATOR_LIMIT * 0.98)
-    refuse(`'${node.label}' adds ${node.inner} products, more than 32 bits hold`, { node: node.label, inner: node.inner });
-  // The matmul itself only shifts; a rescale brings the exact ratio where the class wants a given scale.
-  const product = a.quantization.scale * b.quantization.scale * Math.abs(node.scale);
-  const own = classOf(q, id);
-  const attributes = {
-    batch: node.batch,
-    rows: node.rows,
-    inner: node.inner,
-    columns: node.columns,
-    zeroPointA: a.quantization.zero,
-    zeroPointB: b.quantization.zero,
-    shareB: node.shareB ? 1 : 0,
-  };
-  const raw: Quantization = { type: 'i32', scale: product, zero: 0 };
-  const position = q.emitter.emit('matmul', 'i32', node.length, [a.position, b.position], {
-    ...attributes,
-    shift: 0,
-    bias: 0,
-    ...integerBounds(raw, { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }),
-  });
-  const exact = { position, quantization: raw };
-  if (own.type === 'i32' && own.members.length === 1 && node.scale > 0) {
-    own.quantization = raw;
-    return exact;
-  }
-  const rescaled = emitRescale(q, [exact], [{ a: Math.sign(node.scale), b: 0, bias: 0 }], out, node.bounds, { channelInner: 1, innerB: 1 });
-  return { position: rescaled, quantization: out };
 }

@@ -1,7 +1,9 @@
 import type { Values } from '../onnx/lower/evaluate.ts';
 import type { Held, Net, NetNode } from '../onnx/lower/net.ts';
 import type { ElementType } from '../tensor.ts';
+import { exactType, settleTypes } from './element-types.ts';
 import type { Quantization } from './emitter.ts';
+import { mixedJoins } from './mixed.ts';
 
 export type Mode = 'narrow' | 'wide';
 
@@ -124,102 +126,23 @@ function copied(node: NetNode): readonly number[] {
   }
 }
 
-const ORDER: readonly ElementType[] = ['u8', 'i16', 'i32'];
-
-function wider(a: ElementType, b: ElementType): ElementType {
-  return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b;
-}
-
-/** The type in which a consumer wants its n-th source; `out` is the type of the consumer's own result. */
-function wanted(node: NetNode, position: number, out: ElementType, mode: Mode): ElementType {
-  switch (node.kind) {
-    case 'linear':
-      return mode === 'wide' ? 'i16' : 'u8';
-    case 'matmul':
-      return position === 0 ? 'i16' : 'u8';
-    case 'sum':
-      return out === 'i32' ? 'i32' : mode === 'wide' ? 'i16' : 'u8';
-    case 'rescale':
-    case 'max':
-    case 'map':
-      return out;
-    case 'tree':
-    case 'compare':
-      return 'i32';
-    case 'select':
-      return position === 0 ? 'u8' : out;
-    case 'gather':
-      return position === 0 ? out : 'u8';
-    case 'multiply':
-      // A product that is compared keeps the bits of what a flag selects.
-      return out === 'i32' ? 'i32' : 'i16';
-    default:
-      return 'i16';
-  }
-}
-
-/** The least type a producer can write well. */
-function produced(net: Net, node: NetNode): ElementType {
-  switch (node.kind) {
-    case 'lookup':
-      // Votes of trees are added up: nothing is gained by rounding them first.
-      return net.nodes[node.sources[0]!]!.kind === 'tree' ? 'i32' : 'u8';
-    case 'multiply':
-    case 'matmul':
-    case 'divide':
-    case 'softmax':
-    case 'normalize':
-      return 'i16';
-    default:
-      return 'u8';
-  }
-}
-
-/** Raises types until every consumer is content; `groupOf` says which tensors share one. */
-function settleTypes(net: Net, groupOf: readonly number[], sizes: readonly number[], mode: Mode): ElementType[] {
-  const types: ElementType[] = sizes.map(() => 'u8');
-  net.nodes.forEach((node, id) => {
-    types[groupOf[id]!] = wider(types[groupOf[id]!]!, produced(net, node));
-  });
-  const outputs = new Set(net.outputs.map((output) => output.node));
-  const consumed = net.nodes.map(() => false);
-  for (const node of net.nodes) for (const source of node.sources) consumed[source] = true;
-  for (let changed = true; changed; ) {
-    changed = false;
-    const raise = (group: number, type: ElementType): void => {
-      const next = wider(types[group]!, type);
-      if (next === types[group]) return;
-      types[group] = next;
-      changed = true;
-    };
-    for (let id = net.nodes.length - 1; id >= 0; id--) {
-      const node = net.nodes[id]!;
-      const own = groupOf[id]!;
-      if (outputs.has(id)) raise(own, outputType(net, node, consumed[id]!, sizes[own]!));
-      node.sources.forEach((source, position) => {
-        raise(groupOf[source]!, wanted(node, position, types[own]!, mode));
-      });
-    }
-  }
-  return types;
-}
-
 /**
  * Tensors between which values are copied, joined. A source much smaller than what it is copied into would lose its
  * resolution: it keeps a quantization of its own and is converted; 16 bits have room for more difference than 8.
  */
-function joined(net: Net, ranges: readonly Range[], exact: readonly boolean[], mode: Mode): number[] {
+function joined(net: Net, ranges: readonly Range[], exact: readonly boolean[], mode: Mode, mixed: readonly boolean[]): number[] {
   const alone = settleTypes(
     net,
     net.nodes.map((_, id) => id),
     net.nodes.map(() => 1),
     mode,
+    mixed,
   );
   const sets = new UnionFind(net.nodes.length);
   net.nodes.forEach((node, id) => {
-    for (const source of copied(node)) {
+    for (const source of mixed[id] ? [] : copied(node)) {
       const [own, theirs] = [ranges[id]!, ranges[source]!];
-      const least = alone[id] !== 'u8' && alone[source] !== 'u8' ? 0.02 : 0.3;
+      const least = alone[id] !== 'u8' && alone[source] !== 'u8' ? (mode === 'wide' ? 0.6 : 0.02) : 0.3;
       const small = theirs.high - theirs.low < least * (own.high - own.low);
       if (exact[source] === exact[id] && (node.kind === 'max' || node.kind === 'gather' || exact[id] || !small)) sets.join(source, id);
     }
@@ -245,9 +168,14 @@ function heldBy(net: Net, id: number): Held | undefined {
 }
 
 /** Groups the network's tensors into quantization classes and gives each its type. */
-export function classify(net: Net, ranges: readonly Range[], mode: Mode): { classes: QuantizationClass[]; classOf: number[] } {
+export function classify(
+  net: Net,
+  ranges: readonly Range[],
+  mode: Mode,
+): { classes: QuantizationClass[]; classOf: number[]; mixed: boolean[] } {
   const exact = exactNodes(net);
-  const rootOf = joined(net, ranges, exact, mode);
+  const mixed = mixedJoins(net, ranges, exact);
+  const rootOf = joined(net, ranges, exact, mode, mixed);
   const roots = [...new Set(rootOf)];
   const position = new Map(roots.map((root, c) => [root, c]));
   const classOf = rootOf.map((root) => position.get(root)!);
@@ -260,6 +188,7 @@ export function classify(net: Net, ranges: readonly Range[], mode: Mode): { clas
     classOf,
     members.map((ids) => ids.length),
     mode,
+    mixed,
   );
   const classes = members.map((ids, c): QuantizationClass => {
     const low = Math.min(...ids.map((id) => ranges[id]!.low - (ranges[id]!.masked ? 20 : 0)));
@@ -279,19 +208,7 @@ export function classify(net: Net, ranges: readonly Range[], mode: Mode): { clas
       quantization: isExact ? { type, scale: 1, zero: 0 } : undefined,
     };
   });
-  return { classes, classOf };
-}
-
-/** Results of linear layers and sums leave as they are, in 32 bits: 8 bits would tie. */
-function outputType(net: Net, node: NetNode, consumed: boolean, members: number): ElementType {
-  const isSum = ({ kind }: NetNode): boolean => kind === 'linear' || kind === 'sum' || kind === 'matmul';
-  const raw = isSum(node) || (node.kind === 'rescale' && node.sources.every((source) => isSum(net.nodes[source]!)));
-  return raw && !consumed && members === 1 ? 'i32' : 'i16';
-}
-
-function exactType(low: number, high: number): ElementType {
-  if (low >= 0 && high <= 255) return 'u8';
-  return low >= -32768 && high <= 32767 ? 'i16' : 'i32';
+  return { classes, classOf, mixed };
 }
 
 const TABLE_STEPS = 4096;

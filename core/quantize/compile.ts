@@ -125,13 +125,14 @@ function attempt(
   given: number,
   progress: (done: number) => void,
 ): Attempt {
-  const { classes, classOf } = classify(net, rangesOf(net, runs), mode);
+  const { classes, classOf, mixed } = classify(net, rangesOf(net, runs), mode);
   const headroom = 1 + 0.2 / Math.sqrt(Math.max(1, given));
   const quantizer: Quantizer = {
     net,
     runs,
     classes,
     classOf,
+    mixed,
     emitter: new Emitter(runs.length),
     options: { mode, weightLimit, headroom, compensatedFan: compensatedFan(net) },
     tensors: [],

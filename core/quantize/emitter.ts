@@ -13,6 +13,8 @@ export interface Quantization {
 export interface IntegerTensor {
   readonly position: number;
   readonly quantization: Quantization;
+  /** Where channels (last axis) have quantizations of their own: theirs, all of the type of `quantization`. Only linear layers read such a tensor. */
+  readonly channels?: readonly Quantization[];
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { LinearNode, Net } from '../onnx/lower/net.ts';
 import { patchRows, pixelCount } from '../onnx/lower/patches.ts';
 import { ACCUMULATOR_LIMIT, magnitude } from '../ops/operation.ts';
+import type { QuantizationClass } from './classes.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import { errorFactor, gram, roundRow } from './gptq.ts';
-import { classOf, covering, inType, integerBounds, type Quantizer, quantizationOf } from './quantizer.ts';
+import { type CommonScale, gateRanges, inCommonScale } from './mixed.ts';
+import { classOf, covering, inType, integerBounds, type Quantizer } from './quantizer.ts';
 
 /** Rows that a layer is fitted on. */
 const MAX_ROWS = 4096;
@@ -39,7 +41,7 @@ function fanOf(node: LinearNode): number {
   return node.weights.length / node.outChannels;
 }
 
-function collectSamples(q: Quantizer, node: LinearNode, source: IntegerTensor, group: number, most: number): Samples {
+function collectSamples(q: Quantizer, { node, factor, offset }: CommonScale, source: IntegerTensor, group: number, most: number): Samples {
   const perGroup = node.window.channels / node.groups;
   const fan = fanOf(node);
   const pixels = pixelCount(node.window);
@@ -60,7 +62,8 @@ function collectSamples(q: Quantizer, node: LinearNode, source: IntegerTensor, g
       const value = rows[i]! - zero;
       integers[c * each * fan + i] = value;
       meanInteger[i % fan]! += value / count;
-      meanFloat[i % fan]! += real[i]! / count;
+      const channel = group * perGroup + (i % perGroup);
+      meanFloat[i % fan]! += (real[i]! - offset[channel]!) / (factor[channel]! * count);
       meanSquare[i % fan]! += (value * value) / count;
     }
   }
@@ -134,15 +137,13 @@ function expectedError(
 /** The output scale with the least expected error among eighth octaves above the one that just covers the range. */
 function searchScale(
   q: Quantizer,
-  id: number,
+  own: Pick<QuantizationClass, 'type' | 'low' | 'high' | 'steps'>,
   channels: readonly Channel[],
   power: number,
   source: Quantization,
   format: Format,
   fan: number,
 ): Quantization {
-  const own = classOf(q, id);
-  if (own.quantization !== undefined) return own.quantization;
   const { headroom } = q.options;
   let best = covering(own.type, own.low * headroom, own.high * headroom, own.steps);
   let least = Number.POSITIVE_INFINITY;
@@ -155,7 +156,6 @@ function searchScale(
       best = candidate;
     }
   }
-  own.quantization = best;
   return best;
 }
 
@@ -229,20 +229,26 @@ function encode(rows: readonly Fitted[], bytes: 1 | 2): Uint8Array {
  * Quantizes one dense or convolution layer: the output scale and per-channel shifts by joint search, error-compensated
  * rounding, bias correction against the float network.
  */
-export function quantizeLinear(q: Quantizer, id: number, node: LinearNode): IntegerTensor {
-  const source = inType(q, node.sources[0]!, q.options.mode === 'wide' ? ['i16', 'u8'] : ['u8', 'i16']);
+export function quantizeLinear(q: Quantizer, id: number, given: LinearNode): IntegerTensor {
+  const source = inType(q, given.sources[0]!, q.options.mode === 'wide' ? ['i16', 'u8'] : ['u8', 'i16']);
+  const common = inCommonScale(given, source);
+  const { node } = common;
   const fan = fanOf(node);
   const channels = channelsOf(node);
   const format = formatOf(q, source.quantization);
   const gptq = fan <= q.options.compensatedFan && fan > 1;
   const most = Math.max(64, Math.min(MAX_ROWS, Math.floor(GRAM_BUDGET / (fan * fan * node.groups))));
-  const groups = Array.from({ length: node.groups }, (_, group) => collectSamples(q, node, source, group, most));
+  const groups = Array.from({ length: node.groups }, (_, group) => collectSamples(q, common, source, group, most));
   const power = groups.reduce((sum, samples) => sum + samples.meanSquare.reduce((a, b) => a + b, 0), 0) / node.groups;
-  const raw = classOf(q, id).type === 'i32';
-  const out = raw
-    ? accumulatorScale(channels, source.quantization, format, fan)
-    : searchScale(q, id, channels, power, source.quantization, format, fan);
-  if (raw) classOf(q, id).quantization = out;
+  const own = classOf(q, id);
+  const search = (range: { low: number; high: number }, chosen: readonly Channel[]): Quantization =>
+    searchScale(q, { ...own, ...range }, chosen, power, source.quantization, format, fan);
+  if (own.type === 'i32') own.quantization = accumulatorScale(channels, source.quantization, format, fan);
+  const blocks = own.quantization === undefined ? gateRanges(q, id) : undefined;
+  const gates = blocks?.map((range, k) => search(range, channels.slice(k * range.width, (k + 1) * range.width)));
+  own.quantization ??= search(own, channels);
+  const out = own.quantization;
+  const outs = channels.map((_, o) => gates?.[Math.floor(o / blocks![0]!.width)] ?? out);
   const outPerGroup = node.outChannels / node.groups;
   const rows: Fitted[] = [];
   for (let g = 0; g < node.groups; g++) {
@@ -250,7 +256,7 @@ export function quantizeLinear(q: Quantizer, id: number, node: LinearNode): Inte
     const damping = Math.min(1, 0.01 + (0.05 * fan) / samples.count);
     const factor = gptq ? errorFactor(gram(samples.integers, samples.count, fan), fan, damping) : undefined;
     for (let o = g * outPerGroup; o < (g + 1) * outPerGroup; o++)
-      rows.push(fitChannel(node, o, samples, factor, channels[o]!, source.quantization, out, format));
+      rows.push(fitChannel(node, o, samples, factor, channels[o]!, source.quantization, outs[o]!, format));
   }
   const position = q.emitter.emit(
     'linear',
@@ -267,5 +273,5 @@ export function quantizeLinear(q: Quantizer, id: number, node: LinearNode): Inte
     },
     encode(rows, format.bytes),
   );
-  return { position, quantization: quantizationOf(q, id) };
+  return { position, quantization: out, ...(gates !== undefined && { channels: outs }) };
 }

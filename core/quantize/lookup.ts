@@ -5,21 +5,24 @@ import { encodeTreeNodes } from '../ops/tree.ts';
 import { allocate, type ElementType, TYPE_MAXIMUM, toBytes } from '../tensor.ts';
 import type { IntegerTensor } from './emitter.ts';
 import { toInteger, toIntegers } from './integers.ts';
+import { gateRanges } from './mixed.ts';
 import { classOf, converted, inType, integerTensor, type Quantizer, quantizationOf } from './quantizer.ts';
 
 /** A table of the function over every integer that the source's class can hold. */
 export function unary(q: Quantizer, id: number, node: UnaryNode): IntegerTensor {
   const out = quantizationOf(q, id);
   const source = inType(q, node.sources[0]!, ['i16', 'u8']);
-  const from = source.quantization;
+  const gates = source.channels === undefined ? undefined : gateRanges(q, node.sources[0]!);
+  const from = node.functions.map((_, c) => source.channels?.[c * node.channelInner] ?? source.quantization);
   const { low, high } = classOf(q, node.sources[0]!);
-  const least = toInteger(Math.min(0, low) * 1.5, from);
-  const most = toInteger(Math.max(0, high) * 1.5, from);
+  const least = Math.min(...from.map((own, c) => toInteger(Math.min(0, gates?.[c]?.low ?? low) * 1.5, own)));
+  const most = Math.max(...from.map((own, c) => toInteger(Math.max(0, gates?.[c]?.high ?? high) * 1.5, own)));
   const entries = most - least + 1;
   const values = allocate(out.type, node.functions.length * entries);
   node.functions.forEach((f, c) => {
+    const { zero, scale } = from[c]!;
     for (let i = 0; i < entries; i++) {
-      const y = f((least + i - from.zero) * from.scale);
+      const y = f((least + i - zero) * scale);
       values[c * entries + i] = toInteger(Number.isFinite(y) ? y : y > 0 ? 1e30 : Number.isNaN(y) ? 0 : -1e30, out);
     }
   });

@@ -1,9 +1,11 @@
 import type { NetNode } from '../onnx/lower/net.ts';
-import { compare, divide, matmul, multiply, rescale, sum } from './arithmetic.ts';
+import { compare, divide, multiply, rescale, sum } from './arithmetic.ts';
 import type { IntegerTensor } from './emitter.ts';
 import { input } from './input.ts';
 import { quantizeLinear } from './linear.ts';
 import { arg, gather, lookup, map, max, select, tree, unary } from './lookup.ts';
+import { matmul } from './matmul.ts';
+import { mixedMap } from './mixed.ts';
 import { normalizeProgram } from './normalize.ts';
 import type { Quantizer } from './quantizer.ts';
 import { softmaxProgram } from './softmax.ts';
@@ -32,7 +34,7 @@ export function quantizeNode(q: Quantizer, id: number, node: NetNode): IntegerTe
     case 'sum':
       return sum(q, id, node);
     case 'map':
-      return map(q, id, node);
+      return q.mixed[id] ? mixedMap(q, id, node) : map(q, id, node);
     case 'gather':
       return gather(q, id, node);
     case 'select':

@@ -25,6 +25,8 @@ export interface Quantizer {
   readonly runs: readonly (readonly Values[])[];
   readonly classes: readonly QuantizationClass[];
   readonly classOf: readonly number[];
+  /** Joins of tensors that keep their own scales, channel by channel. */
+  readonly mixed: readonly boolean[];
   readonly emitter: Emitter;
   readonly options: QuantizerOptions;
   /** Result of every node lowered so far. */

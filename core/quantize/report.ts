@@ -60,7 +60,8 @@ export function decibels(signal: number, noise: number): number {
 function layerReport(q: Quantizer, id: number): LayerReport {
   const node = q.net.nodes[id]!;
   const tensor = q.tensors[id]!;
-  const { type, scale, zero } = tensor.quantization;
+  const { type, scale } = tensor.quantization;
+  const of = tensor.channels ?? [tensor.quantization];
   let signal = 0;
   let noise = 0;
   let ends = 0;
@@ -71,11 +72,13 @@ function layerReport(q: Quantizer, id: number): LayerReport {
     for (let e = 0; e < real.length; e++) {
       const float = Math.max(-1e6, real[e]!);
       if (float <= -1e6) continue;
-      const difference = (integers[e]! - zero) * scale - float;
+      const own = of[e % of.length]!;
+      const difference = (integers[e]! - own.zero) * own.scale - float;
       signal += float * float;
       noise += difference * difference;
       total++;
-      if ((integers[e] === TYPE_MAXIMUM[type] && difference < -scale) || (integers[e] === TYPE_MINIMUM[type] && difference > scale)) ends++;
+      if ((integers[e] === TYPE_MAXIMUM[type] && difference < -own.scale) || (integers[e] === TYPE_MINIMUM[type] && difference > own.scale))
+        ends++;
     }
   });
   const { low, high } = observed(q, id);
