@@ -62,7 +62,6 @@ export interface DeployedAssay extends Deployment {
   readonly stepVerifier: Address;
   readonly validator: Address;
   readonly verifier: Address;
-  readonly channels: Address;
 }
 
 interface Step {

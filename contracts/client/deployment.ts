@@ -16,6 +16,7 @@ export const deploymentSchema = z.object({
   vault: address,
   requests: address,
   board: address,
+  channels: address,
 });
 
 export type Deployment = z.output<typeof deploymentSchema>;

@@ -117,16 +117,22 @@ contract Requests is Delivering {
         _deliverFinal(requestId, stored, conditions, prover, output, false);
     }
 
-    function claim(uint256 requestId, bytes calldata output) external {
+    function claim(uint256 requestId, bytes32 question, bytes calldata output) external {
         address prover = _prover();
         (Request storage stored, Standing memory standing) = _open(requestId);
+        if (!_asks(stored, question)) revert OtherQuestion(requestId);
         (ModelTerms memory model, TensorSpec outputs) = REGISTRY.outputsOf(stored.modelId);
         uint256 coverage = _claim(requestId, stored, standing, prover, model, outputs, output);
         VAULT.lock(prover, coverage);
     }
 
-    function claimBatch(uint256[] calldata requestIds, bytes[] calldata outputs) external returns (uint256 claimed) {
-        if (requestIds.length != outputs.length) revert LengthMismatch();
+    function claimBatch(uint256[] calldata requestIds, bytes32[] calldata questions, bytes[] calldata outputs)
+        external
+        returns (uint256 claimed)
+    {
+        if (requestIds.length != questions.length || requestIds.length != outputs.length) {
+            revert LengthMismatch();
+        }
         address prover = _prover();
         bytes32 modelId;
         ModelTerms memory model;
@@ -136,6 +142,7 @@ contract Requests is Delivering {
             Request storage stored = _requests[requestIds[i]];
             Standing memory standing = stored.standing;
             if (standing.status != Status.Open || _reservedByOther(standing, prover)) continue;
+            if (!_asks(stored, questions[i])) continue;
             if (stored.modelId != modelId) {
                 modelId = stored.modelId;
                 (model, outputSpec) = REGISTRY.outputsOf(modelId);

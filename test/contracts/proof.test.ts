@@ -43,7 +43,7 @@ import { withdrawCall } from '../../contracts/client/vault/withdraw.ts';
 import { execute, outputsOf } from '../../core/execute.ts';
 import { encodeProgram } from '../../core/program/codec.ts';
 import { modelId, modelRecord, ZERO_HASH } from '../../core/program/identity.ts';
-import { joinTensors } from '../../core/tensor-list.ts';
+import { joinTensors, listRoot } from '../../core/tensor-list.ts';
 import { encodeVerificationKey, SCALAR_FIELD, verificationKeyHash } from '../../core/zk-encoding.ts';
 import { type Anvil, startAnvil } from '../../runtime/anvil.ts';
 import { ladderDense, random, randomInputs } from '../circuits/build.ts';
@@ -161,15 +161,18 @@ test('a claim is answered, final after its window, paid, and its lock free again
   const deadline = Number((await client.getBlock()).timestamp) + 3600;
   const terms = { modelId: model, tier: 'optimistic', coverage, deadline } as const;
   const output = joinTensors(outputsOf(program, execute(program, inputs)));
+  const answer = { modelId: model, inputRoot: listRoot(inputs), output };
   await send(owner, depositCall(at.vault, owner.address, 3n * coverage));
   for (let i = 0; i < 3; i++) await send(owner, requestCall(at.requests, terms, joinTensors(inputs), 1000n));
   await send(hot, reserveCall(at.requests, 2n));
-  await send(hot, claimCall(at.requests, 2n, output));
+  const toAnother = { requestId: 2n, ...answer, inputRoot: model };
+  await expect(send(hot, claimCall(at.requests, toAnother))).rejects.toThrow('OtherQuestion');
+  await send(hot, claimCall(at.requests, { requestId: 2n, ...answer }));
   await send(
     hot,
     claimBatchCall(at.requests, [
-      { requestId: 2n, output },
-      { requestId: 3n, output },
+      { requestId: 2n, ...answer },
+      { requestId: 3n, ...answer },
     ]),
   );
   expect((await readRequest(client, at.requests, 3n)).status).toBe('claimed');
@@ -186,7 +189,7 @@ test('a claim is answered, final after its window, paid, and its lock free again
   await send(owner, refundCall(at.requests, 4n));
   await send(owner, withdrawCall(at.vault, 3n * coverage, owner.address));
   await send(owner, retireKeyCall(at.vault, hot.address));
-  await expect(send(hot, claimCall(at.requests, 4n, output))).rejects.toThrow('NotSigningKey');
+  await expect(send(hot, claimCall(at.requests, { requestId: 4n, ...answer }))).rejects.toThrow('NotSigningKey');
 });
 
 function flipBit(hex: Hex, byte: number): Hex {

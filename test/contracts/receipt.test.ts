@@ -1,7 +1,14 @@
-import { createPublicClient, createTestClient, createWalletClient, http, keccak256, parseEther, toHex } from 'viem';
+import { createPublicClient, createTestClient, createWalletClient, http, keccak256, parseEther, toHex, zeroHash } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { anvil } from 'viem/chains';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { closeChannelCall } from '../../contracts/client/channels/closeChannel.ts';
+import { channelOpened, openChannelCall } from '../../contracts/client/channels/openChannel.ts';
+import { openReceiptCall } from '../../contracts/client/channels/openReceipt.ts';
+import { proveDoubleNonceCall } from '../../contracts/client/channels/proveDoubleNonce.ts';
+import { readChannel } from '../../contracts/client/channels/readChannel.ts';
+import { renewChannelCall } from '../../contracts/client/channels/renewChannel.ts';
+import { settleReceiptCall } from '../../contracts/client/channels/settleReceipt.ts';
 import { deployAssay, LOCAL_CONSTANTS } from '../../contracts/client/deploy.ts';
 import { coverageChannelsAbi } from '../../contracts/client/generated/coverageChannels.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
@@ -35,12 +42,6 @@ test('a receipt signed off chain becomes a claim of its channel, and settles whe
   const client = createPublicClient({ chain: anvil, transport });
   const at = await deployAssay(createWalletClient({ account: owner, chain: anvil, transport }), client, LOCAL_CONSTANTS);
   const from = (account: typeof owner) => createSender({ client, account });
-  const channels = (functionName: string, args: readonly unknown[]) => ({
-    address: at.channels,
-    abi: coverageChannelsAbi,
-    functionName,
-    args,
-  });
 
   const record = modelRecord(ladderDense('iris', [4, 6, 3], 5), { creator: owner.address });
   const model = modelId(record);
@@ -50,9 +51,12 @@ test('a receipt signed off chain becomes a claim of its channel, and settles whe
 
   const now = Number((await client.getBlock()).timestamp);
   const coverage = await client.readContract({ address: at.requests, abi: requestsAbi, functionName: 'minimumCoverage', args: [model] });
-  const opened = await from(hot).send(channels('open', [customer.address, coverage, now + 86_400]));
-  const channel = opened.logs.find(({ address }) => address.toLowerCase() === at.channels.toLowerCase())?.topics[1];
-  expect(channel).toBeDefined();
+  const half = coverage / 2n;
+  const opened = await from(hot).send(openChannelCall(at.channels, { customer: customer.address, amount: half, expiry: now + 7200 }));
+  const channel = channelOpened(opened) ?? zeroHash;
+  await from(hot).send(renewChannelCall(at.channels, channel, { added: coverage - half, expiry: now + 86_400 }));
+  const state = { prover: owner.address, customer: customer.address, expiry: now + 86_400, lock: coverage, disputed: 0n };
+  expect(await readChannel(client, at.channels, channel)).toEqual(state);
 
   const receipt: Receipt = {
     prover: owner.address,
@@ -60,7 +64,7 @@ test('a receipt signed off chain becomes a claim of its channel, and settles whe
     inputRoot: keccak256(toHex('input')),
     outputRoot: keccak256(toHex('output')),
     issuedAt: String(now),
-    channel: channel ?? '0x',
+    channel,
     nonce: '1',
     coverage: String(coverage),
     outstanding: String(coverage),
@@ -68,27 +72,24 @@ test('a receipt signed off chain becomes a claim of its channel, and settles whe
   };
   const digest = receiptDigest(receipt, { chainId: anvil.id, verifyingContract: at.vault });
   const signature = await hot.sign({ hash: digest });
-  const onChain = {
-    ...receipt,
-    issuedAt: BigInt(receipt.issuedAt),
-    nonce: 1n,
-    coverage,
-    outstanding: coverage,
-    expiry: BigInt(receipt.expiry),
-  };
-  await expect(from(owner).send(channels('openReceipt', [onChain, signature]))).rejects.toThrow('NotCustomer');
-  await expect(from(customer).send(channels('openReceipt', [{ ...onChain, nonce: 2n }, signature]))).rejects.toThrow('SignatureInvalid');
-  await from(customer).send(channels('openReceipt', [onChain, signature]));
+  const signed = { receipt, signature };
+  const forged = { receipt: { ...receipt, nonce: '2' }, signature };
+  await expect(from(owner).send(openReceiptCall(at.channels, signed))).rejects.toThrow('NotCustomer');
+  await expect(from(customer).send(openReceiptCall(at.channels, forged))).rejects.toThrow('SignatureInvalid');
+  await expect(from(customer).send(proveDoubleNonceCall(at.channels, signed, forged))).rejects.toThrow('SignatureInvalid');
+  await from(customer).send(openReceiptCall(at.channels, signed));
+  expect(await readChannel(client, at.channels, channel)).toEqual({ ...state, disputed: coverage });
   const claim = await client.readContract({ address: at.channels, abi: coverageChannelsAbi, functionName: 'claimOf', args: [digest] });
   expect(claim).toMatchObject({ open: true, prover: owner.address, modelId: model, coverage, outputRoot: receipt.outputRoot });
 
-  await expect(from(hot).send(channels('settle', [digest]))).rejects.toThrow('NotFinal');
+  await expect(from(hot).send(settleReceiptCall(at.channels, digest))).rejects.toThrow('NotFinal');
   const clock = createTestClient({ mode: 'anvil', chain: anvil, transport });
   await clock.increaseTime({ seconds: 90_000 });
   await clock.mine({ blocks: 1 });
-  await expect(from(hot).send(channels('close', [channel]))).rejects.toThrow('ChannelStillOpen');
-  await from(hot).send(channels('settle', [digest]));
-  await from(hot).send(channels('close', [channel]));
+  await expect(from(hot).send(closeChannelCall(at.channels, channel))).rejects.toThrow('ChannelStillOpen');
+  await from(hot).send(settleReceiptCall(at.channels, digest));
+  await from(hot).send(closeChannelCall(at.channels, channel));
+  expect(await readChannel(client, at.channels, channel)).toBeUndefined();
   const free = await client.readContract({ address: at.vault, abi: stakeVaultAbi, functionName: 'freeOf', args: [owner.address] });
   expect(free).toBe(parseEther('10'));
 });

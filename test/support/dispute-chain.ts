@@ -22,6 +22,7 @@ import { modelRegistryAbi } from '../../contracts/client/generated/modelRegistry
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { receiptOf } from '../../contracts/client/receipt.ts';
+import { claimCall } from '../../contracts/client/requests/claim.ts';
 import type { Call } from '../../contracts/client/sender.ts';
 import type { Hash, ModelId } from '../../core/brand.ts';
 import { joinBytes } from '../../core/dispute/answers.ts';
@@ -29,6 +30,7 @@ import { outputsOf } from '../../core/execute.ts';
 import { type ModelRecord, modelId, modelRecord, ZERO_HASH } from '../../core/program/identity.ts';
 import type { Program } from '../../core/program/types.ts';
 import { type TypedArray, toBytes } from '../../core/tensor.ts';
+import { listRoot } from '../../core/tensor-list.ts';
 import { type Anvil, startAnvil } from '../../runtime/anvil.ts';
 
 const MNEMONIC = 'test test test test test test test test test test test junk';
@@ -181,8 +183,8 @@ export class DisputeChain {
     const requestId = await this.client.readContract({ address: requests, abi: requestsAbi, functionName: 'nextRequestId' });
     const input = bytesToHex(joinBytes(inputs.map(toBytes)));
     await this.send('requester', { address: requests, abi: requestsAbi, functionName: 'request', args: [terms, input], value: 10n ** 15n });
-    const output = bytesToHex(joinBytes(outputsOf(program, tensors).map(toBytes)));
-    const receipt = await this.send('key', { address: requests, abi: requestsAbi, functionName: 'claim', args: [requestId, output] });
+    const output = joinBytes(outputsOf(program, tensors).map(toBytes));
+    const receipt = await this.send('key', claimCall(requests, { requestId, modelId: id, inputRoot: listRoot(inputs), output }));
     const { timestamp } = await this.client.getBlock({ blockNumber: receipt.blockNumber });
     const claimId = `0x${requestId.toString(16).padStart(64, '0')}` as Hex;
     return {

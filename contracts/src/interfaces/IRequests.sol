@@ -105,6 +105,7 @@ interface IRequests is IClaimSource {
     error OutputInvalid();
     error NotSigningKey(address caller);
     error WrongStatus(uint256 requestId, Status status);
+    error OtherQuestion(uint256 requestId);
     error ReservedByOther(uint256 requestId, address prover, uint256 until);
     error AlreadyReserved(uint256 requestId);
     error PastDeadline(uint256 requestId);
@@ -153,12 +154,16 @@ interface IRequests is IClaimSource {
     ) external;
 
     /// @notice Answers under stake: locks the coverage. Called by a signing key.
-    function claim(uint256 requestId, bytes calldata output) external;
+    /// @param question what the answer is to: keccak256(modelId ‖ input root). A request that asks anything else, since a
+    /// reorganisation gave its number to another, is not answered
+    function claim(uint256 requestId, bytes32 question, bytes calldata output) external;
 
-    /// @notice Many claims at once. A request that another answered, or that is reserved by another, is left out; anything
-    /// else wrong reverts the whole.
+    /// @notice Many claims at once. A request that another answered, that is reserved by another, or that asks another
+    /// question is left out; anything else wrong reverts the whole.
     /// @return claimed how many were claimed
-    function claimBatch(uint256[] calldata requestIds, bytes[] calldata outputs) external returns (uint256 claimed);
+    function claimBatch(uint256[] calldata requestIds, bytes32[] calldata questions, bytes[] calldata outputs)
+        external
+        returns (uint256 claimed);
 
     /// @notice Ends a claim that the board says is final: releases the lock, pays, delivers. Anybody.
     /// @param output the claimed output bytes, checked against the claim

@@ -123,6 +123,12 @@ abstract contract RequestBook is IRequests {
         if (standing.status != Status.Open) revert WrongStatus(requestId, standing.status);
     }
 
+    /// Whether a request is the one that its prover answered: after a reorganisation its number may be another's.
+    function _asks(Request storage stored, bytes32 question) internal view returns (bool) {
+        // INVARIANT: answersTheNamedQuestion
+        return keccak256(abi.encode(stored.modelId, stored.input)) == question;
+    }
+
     /// The one way into a claim.
     function _claimed(uint256 requestId) internal view returns (Request storage stored, Standing memory standing) {
         stored = _requests[requestId];

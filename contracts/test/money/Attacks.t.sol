@@ -25,14 +25,15 @@ contract MoneyAttacksTest is MoneyBase {
         vm.expectRevert(
             abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, prover, nowTime() + EXCLUSIVE_PERIOD)
         );
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         uint256[] memory ids = new uint256[](1);
         bytes[] memory outputs = new bytes[](1);
         (ids[0], outputs[0]) = (id, output);
+        bytes32[] memory questions = questionsOf(ids);
         vm.prank(thiefKey);
-        assertEq(requests.claimBatch(ids, outputs), 0);
+        assertEq(requests.claimBatch(ids, questions, outputs), 0);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
     }
 
     /// Reserving to block: it costs the bond, and the request is open again after one short period, for good.
@@ -46,7 +47,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.expectRevert(abi.encodeWithSelector(IRequests.AlreadyReserved.selector, id));
         requests.reserve(id);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         assertEq(_wealth(blocker), 9 ether);
         assertEq(vault.freeOf(address(consumer)), 0.5 ether);
     }
@@ -62,7 +63,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.prank(prover);
         uint256 id = requests.request{value: 1 ether}(t, input);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         uint256 before = _wealth(prover) + 1 ether;
         Payout[] memory payouts = new Payout[](1);
         payouts[0] = Payout(prover, uint128(toFinder));
@@ -78,7 +79,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotYetRefundable.selector, id));
         requests.refund(id);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         // Once answered, the fee is the prover's or, after a fault, the requester's; no clock gives it back.
         skip(60 days);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
@@ -116,7 +117,7 @@ contract MoneyAttacksTest is MoneyBase {
         uint256 second = claimed();
         uint256 third = ask(optimisticTerms(), 1 ether);
         vm.prank(otherKey);
-        requests.claim(third, output);
+        requests.claim(third, question, output);
         board.fault(requests, bytes32(first), new Payout[](0));
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
         assertEq(vault.freeOf(prover), 96 ether);
@@ -144,7 +145,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.prank(address(board));
         uint256 id = requests.request{value: 1 ether}(t, input);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         pass();
         requests.finalize(id, output);
         assertTrue(requests.requestOf(id).delivery == Delivery.Failed);
@@ -152,7 +153,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.prank(address(board));
         id = requests.request(t, input);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         board.fault(requests, bytes32(id), new Payout[](0));
         assertEq(vault.freeOf(address(board)), 1 ether);
     }
@@ -162,7 +163,7 @@ contract MoneyAttacksTest is MoneyBase {
         fee = bound(fee, 0, 500 ether);
         uint256 id = ask(optimisticTerms(), fee);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         pass();
         requests.finalize(id, output);
         assertEq(requests.owedTo(prover) + requests.owedTo(creator) + requests.toBurn(plainModel), fee);

@@ -78,7 +78,7 @@ contract MoneyGasTest is MoneyBase {
     function test_gas_claim() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         _most("claim", 90_000);
     }
 
@@ -88,7 +88,7 @@ contract MoneyGasTest is MoneyBase {
         requests.reserve(id);
         _most("reserve", 90_000);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         _most("claim of a reserved request", 100_000);
     }
 
@@ -99,8 +99,9 @@ contract MoneyGasTest is MoneyBase {
             ids[i] = ask(optimisticTerms(), 1 ether);
             outputs[i] = output;
         }
+        bytes32[] memory questions = questionsOf(ids);
         vm.prank(hotKey);
-        requests.claimBatch(ids, outputs);
+        requests.claimBatch(ids, questions, outputs);
         _most("claimBatch of 32", 32 * 30_000);
     }
 
@@ -116,8 +117,9 @@ contract MoneyGasTest is MoneyBase {
             ids[i] = ask(t, 1 ether);
             outputs[i] = abi.encodePacked(keccak256(abi.encode(i)), bytes8(keccak256(abi.encode(i))));
         }
+        bytes32[] memory questions = questionsOf(ids);
         vm.prank(hotKey);
-        requests.claimBatch(ids, outputs);
+        requests.claimBatch(ids, questions, outputs);
         _most("claimBatch of 32, ten logits each", 32 * 30_000);
     }
 

@@ -102,21 +102,24 @@ contract MoneyHandler is Base {
 
     function claim(uint256 who, uint256 seed) external {
         uint256 burnedBefore = address(0).balance;
+        bytes32 asked = _question(_id(seed));
         vm.prank(w.keys[who % 3]);
-        try w.requests.claim(_id(seed), OUTPUT) {} catch {}
+        try w.requests.claim(_id(seed), asked, OUTPUT) {} catch {}
         burned += address(0).balance - burnedBefore;
         ++calls;
     }
 
     function claimBatch(uint256 who, uint256 seed) external {
         uint256[] memory some = new uint256[](3);
+        bytes32[] memory questions = new bytes32[](3);
         bytes[] memory outputs = new bytes[](3);
         for (uint256 i = 0; i < 3; ++i) {
-            (some[i], outputs[i]) = (_id(seed + i * 7), OUTPUT);
+            some[i] = _id(seed + i * 7);
+            (questions[i], outputs[i]) = (_question(some[i]), OUTPUT);
         }
         uint256 burnedBefore = address(0).balance;
         vm.prank(w.keys[who % 3]);
-        try w.requests.claimBatch(some, outputs) {} catch {}
+        try w.requests.claimBatch(some, questions, outputs) {} catch {}
         burned += address(0).balance - burnedBefore;
         ++calls;
     }
@@ -213,6 +216,11 @@ contract MoneyHandler is Base {
     function pass(uint256 time) external {
         skip(bound(time, 1, 3 hours));
         ++calls;
+    }
+
+    function _question(uint256 id) private view returns (bytes32) {
+        RequestView memory asked = w.requests.requestOf(id);
+        return keccak256(abi.encode(asked.terms.modelId, asked.input));
     }
 
     function _signals(uint256 id, address by) private view returns (uint256[] memory signals) {

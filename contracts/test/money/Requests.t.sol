@@ -113,10 +113,46 @@ contract RequestsTest is RequestsBase {
 
     // Claiming.
 
+    /// Two requests change places in a reorganisation while an answer to the first is on its way.
+    function test_answersTheNamedQuestion() public {
+        bytes32 mine = question;
+        uint256 before = vm.snapshotState();
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        assertEq(questionOf(id), mine);
+        vm.revertToState(before);
+        bytes[2] memory inputs = [bytes(hex"01020305"), input];
+        bytes32[2] memory models = [plainModel, committedModel];
+        for (uint256 i = 0; i < 2; ++i) {
+            RequestTerms memory t = optimisticTerms();
+            t.modelId = models[i];
+            uint256 other = consumer.ask{value: 1 ether}(t, inputs[i]);
+            assertTrue(i == 1 || other == id);
+            vm.prank(hotKey);
+            vm.expectRevert(abi.encodeWithSelector(IRequests.OtherQuestion.selector, other));
+            requests.claim(other, mine, output);
+        }
+        assertEq(vault.lockedOf(prover, address(requests)), 0);
+    }
+
+    /// What changed places is left out of a batch; the rest of it is answered.
+    function test_batchLeavesOtherQuestionsOut() public {
+        uint256[] memory ids = new uint256[](2);
+        bytes[] memory outputs = new bytes[](2);
+        bytes32[] memory questions = new bytes32[](2);
+        (ids[0], ids[1]) = (consumer.ask(optimisticTerms(), hex"01020305"), ask(optimisticTerms(), 0));
+        (outputs[0], outputs[1]) = (output, output);
+        (questions[0], questions[1]) = (question, question);
+        vm.prank(hotKey);
+        assertEq(requests.claimBatch(ids, questions, outputs), 1);
+        assertTrue(requests.requestOf(ids[0]).status == Status.Open);
+        assertTrue(requests.requestOf(ids[1]).status == Status.Claimed);
+        assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
+    }
+
     function test_claimLocksAndRecords() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
         ClaimView memory c = requests.claimOf(bytes32(id));
         assertTrue(c.open);
@@ -132,39 +168,39 @@ contract RequestsTest is RequestsBase {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(prover);
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotSigningKey.selector, prover));
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         vm.prank(prover);
         vault.retireKey(hotKey);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotSigningKey.selector, hotKey));
-        requests.claim(id, output);
+        requests.claim(id, question, output);
     }
 
     function test_oneAnswerPerRequest() public {
         uint256 id = claimed();
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
         requests.refund(id);
         pass();
         requests.finalize(id, output);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Final));
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Final));
         requests.finalize(id, output);
         uint256 unknown = requests.nextRequestId();
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, unknown, Status.None));
-        requests.claim(unknown, output);
+        requests.claim(unknown, question, output);
     }
 
     function test_claimsOfTheOtherTierAreNone() public {
         uint256 id = ask(zkTerms(), 1 ether);
         vm.prank(hotKey);
         vm.expectRevert(IRequests.TierInvalid.selector);
-        requests.claim(id, output);
+        requests.claim(id, questionTo(zkModel), output);
         id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
         vm.expectRevert(IRequests.TierInvalid.selector);
@@ -177,10 +213,10 @@ contract RequestsTest is RequestsBase {
         uint256 id = ask(t, 1 ether);
         uint256 second = ask(t, 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IStakeVault.InsufficientFreeStake.selector, prover, 0, 100 ether));
-        requests.claim(second, output);
+        requests.claim(second, question, output);
     }
 
     function test_claimsHaveADeadline() public {
@@ -188,10 +224,10 @@ contract RequestsTest is RequestsBase {
         vm.warp(requests.requestOf(id).terms.deadline + 1);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.PastDeadline.selector, id));
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         vm.warp(nowTime() - 1);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
     }
 
     function test_outputsHaveTheModelsLength() public {
@@ -200,7 +236,7 @@ contract RequestsTest is RequestsBase {
         for (uint256 i = 0; i < 3; ++i) {
             vm.prank(hotKey);
             vm.expectRevert(IRequests.OutputInvalid.selector);
-            requests.claim(id, wrong[i]);
+            requests.claim(id, question, wrong[i]);
         }
     }
 
@@ -216,17 +252,21 @@ contract RequestsTest is RequestsBase {
         // Another prover was first with one, and a third was reserved.
         (address other, address otherKey,) = newProver("other", 10 ether);
         vm.prank(otherKey);
-        requests.claim(ids[1], output);
+        requests.claim(ids[1], question, output);
         vm.prank(otherKey);
         requests.reserve(ids[3]);
+        bytes32[] memory questions = questionsOf(ids);
         vm.prank(hotKey);
-        assertEq(requests.claimBatch(ids, outputs), 2);
+        assertEq(requests.claimBatch(ids, questions, outputs), 2);
         assertEq(vault.lockedOf(prover, address(requests)), 4 ether);
         assertEq(vault.lockedOf(other, address(requests)), 2 ether + 0.1 ether);
         assertTrue(requests.requestOf(ids[3]).status == Status.Open);
         vm.prank(hotKey);
         vm.expectRevert(IRequests.LengthMismatch.selector);
-        requests.claimBatch(ids, new bytes[](3));
+        requests.claimBatch(ids, questions, new bytes[](3));
+        vm.prank(hotKey);
+        vm.expectRevert(IRequests.LengthMismatch.selector);
+        requests.claimBatch(ids, new bytes32[](3), outputs);
     }
 
     function test_batchRevertsOnWrongOutput() public {
@@ -234,9 +274,10 @@ contract RequestsTest is RequestsBase {
         bytes[] memory outputs = new bytes[](2);
         (ids[0], ids[1]) = (ask(optimisticTerms(), 0), ask(optimisticTerms(), 0));
         outputs[0] = output;
+        bytes32[] memory questions = questionsOf(ids);
         vm.prank(hotKey);
         vm.expectRevert(IRequests.OutputInvalid.selector);
-        requests.claimBatch(ids, outputs);
+        requests.claimBatch(ids, questions, outputs);
     }
 
     /// The same request twice in one batch is one claim and one lock.
@@ -245,8 +286,9 @@ contract RequestsTest is RequestsBase {
         bytes[] memory outputs = new bytes[](2);
         ids[0] = ids[1] = ask(optimisticTerms(), 0);
         outputs[0] = outputs[1] = output;
+        bytes32[] memory questions = questionsOf(ids);
         vm.prank(hotKey);
-        assertEq(requests.claimBatch(ids, outputs), 1);
+        assertEq(requests.claimBatch(ids, questions, outputs), 1);
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
     }
 }

@@ -91,7 +91,7 @@ contract RequestsEndTest is RequestsBase {
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotYetRefundable.selector, optimistic));
         requests.refund(optimistic);
         vm.prank(hotKey);
-        requests.claim(optimistic, output);
+        requests.claim(optimistic, questionTo(zkModel), output);
         _refused(zkTerms(), abi.encodeWithSelector(IRequests.ModelUnavailable.selector, zkModel));
     }
 
@@ -103,7 +103,7 @@ contract RequestsEndTest is RequestsBase {
         _breakModel(plainModel);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
-        requests.claim(open, output);
+        requests.claim(open, question, output);
         requests.refund(open);
         _refused(optimisticTerms(), abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
         pass();
@@ -178,9 +178,9 @@ contract RequestsEndTest is RequestsBase {
         vm.warp(nowTime() + EXCLUSIVE_PERIOD);
         vm.prank(otherKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, prover, nowTime()));
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
         assertEq(vault.lockedOf(other, address(requests)), 0);
     }
@@ -192,7 +192,7 @@ contract RequestsEndTest is RequestsBase {
         requests.reserve(id);
         skip(EXCLUSIVE_PERIOD + 1);
         vm.prank(otherKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         assertEq(vault.freeOf(prover), 99.9 ether);
         assertEq(vault.lockedOf(prover, address(requests)), 0);
         assertEq(vault.freeOf(address(consumer)), 0.05 ether);
@@ -204,7 +204,7 @@ contract RequestsEndTest is RequestsBase {
         requests.reserve(id);
         skip(EXCLUSIVE_PERIOD + 1);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
         assertEq(vault.freeOf(prover), 97.9 ether);
     }
 
@@ -228,7 +228,7 @@ contract RequestsEndTest is RequestsBase {
         vm.expectRevert(abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, address(0), 0));
         requests.forfeitBond(id);
         vm.prank(hotKey);
-        requests.claim(id, output);
+        requests.claim(id, question, output);
     }
 
     function test_reservationsEndByTheDeadline() public {
