@@ -141,6 +141,8 @@ on the model's inputs. Everything else is refused with the node, the operator an
 
 **ai.onnx.ml**: ${operators.learning.join(', ')}.
 
+**com.microsoft**, besides those of the same names above: ${operators.contributed.join(', ')}.
+
 Limits worth knowing: shapes are fixed when compiling; 1-D and 2-D windows; Resize by nearest neighbour; recurrent layers are unrolled over their fixed number of steps,
 without peepholes; divisors must be positive; a shape, bound or weight that the model takes as an *input* is frozen at the first case's value, which the report notes.
 Already quantized models keep the ranges of their own scales; their intermediate rounding is replaced by the program's own.
@@ -167,12 +169,14 @@ ${outcomes
 const options = new Command()
   .requiredOption('--tests <file>', 'onnx-node.tar.gz')
   .option('--out <file>', 'Markdown file to write')
+  .option('--list', 'print every test that is refused or differs')
   .parse()
-  .opts<{ tests: string; out?: string }>();
+  .opts<{ tests: string; out?: string; list?: true }>();
 const files = untar(gunzipSync(readFileSync(options.tests)));
 const index = indexSchema.parse(JSON.parse(new TextDecoder().decode([...files].find(([name]) => name.endsWith('index.json'))![1])));
 const outcomes = index.cases.filter(({ ort }) => ort === 'pass').map(({ name, ops }) => outcome(files, name, ops));
 const text = page(outcomes);
+if (options.list) for (const { name, float, integer, why } of outcomes) if (integer !== 'follows') console.log(name, float, integer, why);
 if (options.out === undefined) console.log(text);
 else writeFileSync(options.out, text);
 console.log(
