@@ -128,6 +128,12 @@ class EmbeddedQueue implements Queue {
     return true;
   }
 
+  async pause(kind: string): Promise<void> {
+    const line = this.line(kind);
+    line.concurrency = 0;
+    await Promise.all(line.running.values());
+  }
+
   async close(): Promise<void> {
     this.abort.abort();
     for (const timer of this.delayed) clearTimeout(timer);

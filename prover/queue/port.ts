@@ -60,6 +60,8 @@ export interface Queue {
   dead(kind: string, limit?: number): Promise<DeadJob[]>;
   /** Puts a dead letter back to work, its attempts forgotten; false when there is none of that id. */
   replay(kind: string, id: string): Promise<boolean>;
+  /** Hands out no more jobs of a kind to this process, and resolves when those it runs have ended; other kinds go on. */
+  pause(kind: string): Promise<void>;
   /** Hands out nothing more, aborts what runs, and resolves when it has ended; unfinished jobs stay for the next start. */
   close(): Promise<void>;
 }

@@ -106,6 +106,32 @@ export function queueConformance(name: string, create: () => Promise<QueueUnderT
       expect(attempts).toEqual([1, 2, 1]);
     });
 
+    it('lets what runs of a kind end when it is paused, and starts no more of it', async () => {
+      const { queue } = await start();
+      const gate = deferred();
+      const seen: string[] = [];
+      for (const id of ['first', 'second']) await queue.add({ id, kind: 'work', data: null });
+      queue.work('work', 1, async (job) => {
+        seen.push(job.id);
+        await gate.promise;
+      });
+      queue.work('urgent', 1, async (job) => {
+        seen.push(job.id);
+      });
+      await expect.poll(() => seen).toEqual(['first']);
+      let isPaused = false;
+      const paused = queue.pause('work').then(() => {
+        isPaused = true;
+      });
+      await queue.add({ id: 'demand', kind: 'urgent', data: null });
+      await expect.poll(() => seen).toEqual(['first', 'demand']);
+      expect(isPaused).toBe(false);
+      gate.resolve();
+      await paused;
+      await expect.poll(() => queue.counts('work')).toEqual({ waiting: 1, active: 0, dead: 0 });
+      expect(seen).toEqual(['first', 'demand']);
+    });
+
     it('keeps waiting, running and dead jobs over a restart, and aborts what runs', async () => {
       const made = await start();
       await made.queue.add({ id: 'dead', kind: 'dying', data: null, attempts: 1 });
