@@ -1,6 +1,6 @@
 import type { ElementType, Tensor } from './tensor.ts';
 
-export type AttributeValue = number | string | readonly number[] | readonly string[] | Tensor;
+export type AttributeValue = number | string | readonly number[] | readonly string[] | Tensor | Graph;
 
 /** One operator. Outputs that a graph leaves out are empty names; so are optional inputs. */
 export interface GraphNode {
@@ -31,6 +31,8 @@ export interface Graph {
   readonly outputs: readonly GraphValue[];
   readonly constants: ReadonlyMap<string, Tensor>;
   readonly opsets: ReadonlyMap<string, number>;
+  /** Of a subgraph: names it uses from outside. They stand behind the own inputs of the node that holds it. */
+  readonly captures?: readonly string[];
 }
 
 export function intAttribute(node: GraphNode, name: string, fallback: number): number {
@@ -56,4 +58,9 @@ export function stringsAttribute(node: GraphNode, name: string): readonly string
 export function tensorAttribute(node: GraphNode, name: string): Tensor | undefined {
   const value = node.attributes.get(name);
   return typeof value === 'object' && 'dims' in value ? value : undefined;
+}
+
+export function graphAttribute(node: GraphNode, name: string): Graph | undefined {
+  const value = node.attributes.get(name);
+  return typeof value === 'object' && 'nodes' in value ? value : undefined;
 }

@@ -33,6 +33,12 @@ export function elementType(code: number, where: string): ElementType {
   return known[0];
 }
 
+/** The number that stands for a type in an ONNX file. */
+export function elementTypeCode(type: ElementType): number {
+  for (const [code, [known]] of Object.entries(ELEMENT_TYPES)) if (known === type) return Number(code);
+  throw new RangeError(`no code for ${type}`);
+}
+
 function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;

@@ -1,8 +1,9 @@
-import type { AttributeValue, Graph, GraphNode, GraphValue } from './graph.ts';
+import { type AttributeValue, type Graph, type GraphNode, type GraphValue, graphAttribute } from './graph.ts';
 import { elementType, parseTensor } from './parse-tensor.ts';
 import { refuse } from './refuse.ts';
 import {
   type AttributeMessage,
+  decodeGraph,
   decodeModel,
   type GraphMessage,
   type ModelMessage,
@@ -14,6 +15,8 @@ import { int64, type Tensor, tensor } from './tensor.ts';
 
 const MAX_MODEL_BYTES = 512 * 1024 * 1024;
 const MAX_NODES = 20_000;
+/** Subgraphs in subgraphs. */
+const MAX_DEPTH = 8;
 const MIN_OPSET = 6;
 const MAX_OPSET = 25;
 const SUPPORTED_DOMAINS = new Set(['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']);
@@ -29,7 +32,7 @@ type External = ReadonlyMap<string, Uint8Array>;
  * @throws AssayError MODEL_REFUSED naming what is wrong: not ONNX, unknown operator set, a cycle, a missing tensor, NaN weights…
  */
 export function parseModel(bytes: Uint8Array, externalData: External = new Map()): Graph {
-  const model = decode(bytes);
+  const model = decodeFile(bytes);
   const opsets = readOpsets(model);
   if (model.functions.length > 0)
     refuse('the model defines functions of its own', { functions: model.functions.length }, 'export it with functions inlined');
@@ -38,15 +41,27 @@ export function parseModel(bytes: Uint8Array, externalData: External = new Map()
   if (message === undefined || message.node.length + message.initializer.length === 0) {
     refuse('the file holds no ONNX graph', { bytes: bytes.length }, 'check that this is an .onnx file');
   }
+  const graph = readGraph(message, { opsets, externalData, depth: 0 });
+  if (graph.inputs.length === 0) refuse('the graph has no input: its answer would be a constant');
+  return graph;
+}
+
+/** What every graph of a file is read with; subgraphs lie deeper than 0. */
+interface Setting {
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly externalData: External;
+  readonly depth: number;
+}
+
+function readGraph(message: GraphMessage, setting: Setting): Graph {
   if (message.node.length > MAX_NODES)
     refuse(`the graph has ${message.node.length} nodes, more than ${MAX_NODES}`, { nodes: message.node.length });
   if (message.sparseInitializer.length > 0) refuse('sparse initializers are not supported', {}, 'store the weights densely');
-
   const constants = new Map<string, Tensor>();
   for (const initializer of message.initializer) {
-    constants.set(initializer.name, parseTensor(initializer, `initializer '${initializer.name}'`, externalData));
+    constants.set(initializer.name, parseTensor(initializer, `initializer '${initializer.name}'`, setting.externalData));
   }
-  const nodes = message.node.map((node, position) => readNode(node, position, opsets, externalData));
+  const nodes = message.node.map((node, position) => readNode(node, position, setting));
   const computed: GraphNode[] = [];
   for (const node of nodes) {
     if (node.operator === 'Constant' && node.domain === '') constants.set(node.outputs[0] ?? '', constantOf(node));
@@ -54,13 +69,14 @@ export function parseModel(bytes: Uint8Array, externalData: External = new Map()
   }
   const inputs = message.input.filter((input) => !constants.has(input.name)).map(readValue);
   const outputs = message.output.map(readValue);
-  if (inputs.length === 0) refuse('the graph has no input: its answer would be a constant');
   if (outputs.length === 0) refuse('the graph has no output');
-  const ordered = executionOrder(computed, inputs, outputs, constants, message);
-  return { nodes: ordered, inputs, outputs, constants, opsets };
+  const captures = new Set<string>();
+  const capture = setting.depth === 0 ? undefined : (name: string) => captures.add(name);
+  const ordered = executionOrder(computed, inputs, outputs, constants, message, capture);
+  return { nodes: ordered, inputs, outputs, constants, opsets: setting.opsets, captures: [...captures] };
 }
 
-function decode(bytes: Uint8Array): ModelMessage {
+function decodeFile(bytes: Uint8Array): ModelMessage {
   if (bytes.length === 0) refuse('the file is empty');
   if (bytes.length > MAX_MODEL_BYTES) refuse(`the file has ${bytes.length} bytes, more than ${MAX_MODEL_BYTES}`, { bytes: bytes.length });
   const head = text.decode(bytes.subarray(0, 64));
@@ -68,11 +84,15 @@ function decode(bytes: Uint8Array): ModelMessage {
     refuse('this is a git-lfs pointer, not the model itself', { bytes: bytes.length }, 'run `git lfs pull` where the file came from');
   }
   if (head.startsWith('<') || head.startsWith('{')) refuse('this is a text file, not an ONNX model', { bytes: bytes.length });
+  return decode(bytes, decodeModel, 'the file is not a readable ONNX model');
+}
+
+function decode<Message>(bytes: Uint8Array, read: (bytes: Uint8Array) => Message, complaint: string): Message {
   try {
-    return decodeModel(bytes);
+    return read(bytes);
   } catch (error) {
     refuse(
-      `the file is not a readable ONNX model: ${error instanceof Error ? error.message : String(error)}`,
+      `${complaint}: ${error instanceof Error ? error.message : String(error)}`,
       { bytes: bytes.length },
       'it may be truncated; fetch or export it again',
     );
@@ -97,7 +117,7 @@ function readOpsets(model: ModelMessage): Map<string, number> {
   return opsets;
 }
 
-function readNode(message: NodeMessage, position: number, opsets: ReadonlyMap<string, number>, externalData: External): GraphNode {
+function readNode(message: NodeMessage, position: number, setting: Setting): GraphNode {
   const domain = message.domain === 'ai.onnx' ? '' : message.domain;
   const name = message.name === '' ? `${message.opType}#${position}` : message.name;
   if (!SUPPORTED_DOMAINS.has(domain)) {
@@ -110,21 +130,30 @@ function readNode(message: NodeMessage, position: number, opsets: ReadonlyMap<st
   const attributes = new Map<string, AttributeValue>();
   for (const attribute of message.attribute) {
     const where = `attribute '${attribute.name}' of node '${name}' (${message.opType})`;
-    attributes.set(attribute.name, readAttribute(attribute, where, externalData));
+    attributes.set(attribute.name, readAttribute(attribute, where, setting));
   }
-  const opset = opsets.get(domain) ?? (domain === '' ? MAX_OPSET : 1);
-  return { name, operator: message.opType, domain, opset, inputs: message.input, outputs: message.output, attributes };
+  const opset = setting.opsets.get(domain) ?? (domain === '' ? MAX_OPSET : 1);
+  const node = { name, operator: message.opType, domain, opset, inputs: message.input, outputs: message.output, attributes };
+  // A node needs what its subgraphs use from outside.
+  const captured = subgraphsOf(node).flatMap((graph) => graph.captures ?? []);
+  return captured.length === 0 ? node : { ...node, inputs: [...node.inputs, ...captured] };
 }
 
-function readAttribute(attribute: AttributeMessage, where: string, externalData: External): AttributeValue {
+/** Graphs in the order in which a node's captured names follow its own inputs. */
+function subgraphsOf(node: GraphNode): Graph[] {
+  return ['then_branch', 'else_branch', 'body'].flatMap((name) => graphAttribute(node, name) ?? []);
+}
+
+function readSubgraph(bytes: Uint8Array, where: string, setting: Setting): Graph {
+  if (setting.depth >= MAX_DEPTH) refuse(`${where}: subgraphs lie more than ${MAX_DEPTH} deep in each other`);
+  return readGraph(decode(bytes, decodeGraph, `${where} holds no readable subgraph`), { ...setting, depth: setting.depth + 1 });
+}
+
+function readAttribute(attribute: AttributeMessage, where: string, setting: Setting): AttributeValue {
   if (attribute.refAttrName) refuse(`${where} refers to a function's attribute`);
-  if (attribute.g?.length || attribute.graphs.length > 0)
-    refuse(
-      `${where} holds a subgraph: control flow (If, Loop, Scan) is not supported`,
-      {},
-      'export the model with control flow resolved (fixed shapes, tracing)',
-    );
-  if (attribute.t !== undefined && attribute.t !== null) return parseTensor(attribute.t, where, externalData);
+  if (attribute.graphs.length > 0) refuse(`${where} holds a list of subgraphs, which is not supported`);
+  if (attribute.g?.length) return readSubgraph(attribute.g, where, setting);
+  if (attribute.t !== undefined && attribute.t !== null) return parseTensor(attribute.t, where, setting.externalData);
   switch (attribute.type) {
     case 1:
       return attribute.f;
@@ -176,13 +205,17 @@ function readValue(message: ValueInfoMessage): GraphValue {
   return { name: message.name, type, dims };
 }
 
-/** Kahn's algorithm from the outputs' needs: drops dead nodes, finds cycles, undefined and doubly defined names. */
+/**
+ * Kahn's algorithm from the outputs' needs: drops dead nodes, finds cycles, doubly defined names and undefined ones, which in a
+ * subgraph come from outside.
+ */
 function executionOrder(
   nodes: readonly GraphNode[],
   inputs: readonly GraphValue[],
   outputs: readonly GraphValue[],
   constants: ReadonlyMap<string, Tensor>,
   message: GraphMessage,
+  capture: ((name: string) => void) | undefined,
 ): GraphNode[] {
   const producer = new Map<string, GraphNode>();
   const given = new Set([...inputs.map((input) => input.name), ...constants.keys()]);
@@ -199,6 +232,10 @@ function executionOrder(
   const require = (name: string, user: string): GraphNode | undefined => {
     if (name === '' || given.has(name)) return undefined;
     const node = producer.get(name);
+    if (node === undefined && capture !== undefined) {
+      capture(name);
+      return undefined;
+    }
     if (node === undefined) refuse(`tensor '${name}', needed by ${user}, is not defined anywhere`, { tensor: name, graph: message.name });
     return node;
   };

@@ -165,6 +165,11 @@ export function decodeModel(bytes: Uint8Array): ModelMessage {
   return ONNX_SCHEMA.lookupType('Model').decode(bytes) as unknown as ModelMessage;
 }
 
+/** Decodes a GraphProto: the subgraph of an If, Loop or Scan. */
+export function decodeGraph(bytes: Uint8Array): GraphMessage {
+  return ONNX_SCHEMA.lookupType('Graph').decode(bytes) as unknown as GraphMessage;
+}
+
 /** Decodes a bare TensorProto (the `.pb` files of the ONNX node tests). */
 export function decodeTensorMessage(bytes: Uint8Array): TensorMessage {
   return ONNX_SCHEMA.lookupType('Tensor').decode(bytes) as unknown as TensorMessage;

@@ -32,8 +32,8 @@ export function unary(q: Quantizer, id: number, node: UnaryNode): IntegerTensor 
 
 export function lookup(q: Quantizer, id: number, node: LookupNode): IntegerTensor {
   const out = quantizationOf(q, id);
-  const source =
-    node.offset === 0 && node.channels === 1 ? fromStart(q, node.sources[0]!, node.entries) : integerTensor(q, node.sources[0]!);
+  const id0 = node.sources[0]!;
+  const source = node.channels > 1 ? integerTensor(q, id0) : node.offset === 0 ? fromStart(q, id0, node.entries) : wholeNumbers(q, id0);
   const attributes = { offset: node.offset, entries: node.entries, width: node.width, channels: node.channels, channelInner: 1 };
   return {
     position: q.emitter.emit('table', out.type, node.length, [source.position], attributes, toBytes(toIntegers(node.table, out))),
@@ -67,12 +67,17 @@ export function map(q: Quantizer, id: number, node: MapNode): IntegerTensor {
   };
 }
 
+/** A tensor of indices as integers that stand for themselves. */
+function wholeNumbers(q: Quantizer, id: number): IntegerTensor {
+  const { low, high, exact } = classOf(q, id);
+  const type: ElementType = low >= 0 && high <= 255 ? 'u8' : 'i16';
+  return exact ? integerTensor(q, id) : converted(q, integerTensor(q, id), { type, scale: 1, zero: 0 });
+}
+
 /** An index tensor whose negative values count from the end, as ONNX has them; unchanged where calibration saw none. */
 function fromStart(q: Quantizer, id: number, size: number): IntegerTensor {
-  const { low, high, exact } = classOf(q, id);
-  const whole: ElementType = low >= 0 && high <= 255 ? 'u8' : 'i16';
-  const index = exact ? integerTensor(q, id) : converted(q, integerTensor(q, id), { type: whole, scale: 1, zero: 0 });
-  if (low >= 0) return index;
+  const index = wholeNumbers(q, id);
+  if (classOf(q, id).low >= 0) return index;
   const type: ElementType = size <= 256 ? 'u8' : size <= 32768 ? 'i16' : 'i32';
   const values = allocate(type, 2 * size);
   for (let i = 0; i < 2 * size; i++) values[i] = i % size;

@@ -131,13 +131,13 @@ describe('parseModel', () => {
     expect(refusal(external, new Map([['w.bin', file.subarray(0, 19)]])).message).toMatch(/outside/);
   });
 
-  it('refuses control flow, foreign domains and strings by name', () => {
+  it('refuses damaged subgraphs, foreign domains and strings by name', () => {
     const flow = spoiled((graph) => {
       graph.node = [
         { opType: 'If', name: 'fork', input: ['x'], output: ['y'], attribute: [{ name: 'then_branch', type: 5, g: new Uint8Array(3) }] },
       ];
     });
-    expect(refusal(flow).message).toMatch(/'fork'.*control flow/);
+    expect(refusal(flow).message).toMatch(/'fork'.*no readable subgraph/);
     const foreign = { ...good, nodes: [{ ...good.nodes[0]!, outputs: ['y'], domain: 'ai.example' }] };
     expect(refusal(onnxModel(foreign)).message).toMatch(/ai.example/);
     const strings = spoiled((graph) => {

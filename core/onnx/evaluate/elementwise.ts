@@ -80,7 +80,8 @@ function unary(f: (x: number) => number): Evaluate {
 export function clipBounds(node: GraphNode, inputs: readonly (Tensor | undefined)[]): readonly [number, number] {
   const low = inputs[1]?.data[0] ?? intAttribute(node, 'min', Number.NEGATIVE_INFINITY);
   const high = inputs[2]?.data[0] ?? intAttribute(node, 'max', Number.POSITIVE_INFINITY);
-  return [low, high];
+  // Where the bounds cross, the upper one holds.
+  return [Math.min(low, high), high];
 }
 
 const cast: Evaluate = (node, inputs) => {

@@ -1,4 +1,5 @@
 import { AssayError } from '../../errors.ts';
+import { expandNode, expansionOf } from '../expand/index.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { refuse, refuseNode } from '../refuse.ts';
 import type { Tensor } from '../tensor.ts';
@@ -40,7 +41,21 @@ function evaluatorOf(node: GraphNode): Evaluate | undefined {
 
 /** Whether the importer knows the operator at all. */
 export function isKnown(node: GraphNode): boolean {
-  return evaluatorOf(node) !== undefined;
+  return evaluatorOf(node) !== undefined || expansionOf(node) !== undefined;
+}
+
+/** Runs the plain nodes that stand for one; undefined where the node is plain already. */
+function evaluateExpanded(node: GraphNode, inputs: readonly (Tensor | undefined)[]): Tensor[] | undefined {
+  const expansion = expansionOf(node);
+  if (expansion === undefined || (evaluatorOf(node) !== undefined && expansion.replaces !== true)) return undefined;
+  const given = inputs.map((value, i) => value && { name: node.inputs[i]!, dims: value.dims, type: value.type, constant: value });
+  const expanded = expandNode(expansion, node, given);
+  if (expanded === undefined) return undefined;
+  const constants = new Map(expanded.constants);
+  for (const value of given) if (value !== undefined) constants.set(value.name, value.constant);
+  const outputs = node.outputs.filter((name) => name !== '').map((name) => ({ name, type: undefined, dims: undefined }));
+  const results = evaluateGraph({ nodes: expanded.nodes, inputs: [], outputs, constants, opsets: new Map() }, new Map());
+  return node.outputs.map((name) => results.get(name)!);
 }
 
 /**
@@ -49,8 +64,10 @@ export function isKnown(node: GraphNode): boolean {
  */
 export function evaluateNode(node: GraphNode, inputs: readonly (Tensor | undefined)[]): Tensor[] {
   const evaluate = evaluatorOf(node);
-  if (evaluate === undefined) refuseNode(node, 'this operator is not supported');
   try {
+    const expanded = evaluateExpanded(node, inputs);
+    if (expanded !== undefined) return expanded;
+    if (evaluate === undefined) refuseNode(node, 'this operator is not supported', {}, 'docs/operators.md lists what can be compiled');
     return evaluate(node, inputs);
   } catch (error) {
     if (error instanceof AssayError) throw error;

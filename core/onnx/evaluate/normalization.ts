@@ -82,7 +82,7 @@ const layerNormalization: Evaluate = (node, inputs) => {
   const axis = normalizeAxis(intAttribute(node, 'axis', -1), x.dims.length);
   const width = elementCount(x.dims.slice(axis));
   const epsilon = intAttribute(node, 'epsilon', 1e-5);
-  const center = node.operator !== 'RMSNormalization';
+  const center = node.operator === 'LayerNormalization';
   let y = standardize(x, width, epsilon, center);
   if (inputs[1] !== undefined) y = applyBinary(node, y, inputs[1], (a, b) => a * b);
   if (inputs[2] !== undefined) y = applyBinary(node, y, inputs[2], (a, b) => a + b);

@@ -1,10 +1,10 @@
-import { type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph.ts';
+import { type GraphNode, intsAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { allocate, elementCount, normalizeAxis, stridesOf, type Tensor } from '../tensor.ts';
 import { type Evaluate, input } from './operator.ts';
 
 /** Position in the source of an output position, by the ONNX coordinate transformation modes. */
-function sourceCoordinate(mode: string, at: number, scale: number, from: number, to: number): number {
+export function sourceCoordinate(mode: string, at: number, scale: number, from: number, to: number): number {
   switch (mode) {
     case 'asymmetric':
       return at / scale;
@@ -30,49 +30,48 @@ const NEAREST: Readonly<Record<string, (x: number) => number>> = {
   ceil: Math.ceil,
 };
 
-interface AxisPlan {
+export interface AxisPlan {
   readonly to: number;
   readonly scale: number;
 }
 
-/** Output size and scale of every axis, from `scales` or `sizes`. */
-function plan(node: GraphNode, x: Tensor, inputs: readonly (Tensor | undefined)[]): AxisPlan[] {
+/** Output size and scale of every axis of an image of shape `dims`, from `scales` or `sizes`. */
+export function resizePlan(node: GraphNode, dims: readonly number[], inputs: readonly (Tensor | undefined)[]): AxisPlan[] {
   const legacy = node.operator === 'Upsample' || node.opset < 11;
   const scales = legacy
     ? (inputs[1]?.data ?? Float64Array.from((node.attributes.get('scales') as number[] | undefined) ?? []))
     : inputs[2]?.data;
   const sizes = legacy ? undefined : inputs[3]?.data;
-  const axes = (intsAttribute(node, 'axes') ?? x.dims.map((_, axis) => axis)).map((axis) => normalizeAxis(axis, x.dims.length));
-  const plans: AxisPlan[] = x.dims.map((dim) => ({ to: dim, scale: 1 }));
+  const axes = (intsAttribute(node, 'axes') ?? dims.map((_, axis) => axis)).map((axis) => normalizeAxis(axis, dims.length));
+  const plans: AxisPlan[] = dims.map((dim) => ({ to: dim, scale: 1 }));
   if (sizes !== undefined && sizes.length > 0) {
-    const ratios = axes.map((axis, i) => sizes[i]! / x.dims[axis]!);
+    const ratios = axes.map((axis, i) => sizes[i]! / dims[axis]!);
     const policy = stringAttribute(node, 'keep_aspect_ratio_policy', 'stretch');
     const shared = policy === 'not_larger' ? Math.min(...ratios) : policy === 'not_smaller' ? Math.max(...ratios) : undefined;
     axes.forEach((axis, i) => {
-      const to = shared === undefined ? sizes[i]! : Math.round(shared * x.dims[axis]!);
+      const to = shared === undefined ? sizes[i]! : Math.round(shared * dims[axis]!);
       plans[axis] = { to, scale: shared ?? ratios[i]! };
     });
     return plans;
   }
   if (scales === undefined || scales.length === 0) refuseNode(node, 'neither scales nor sizes are constant');
   axes.forEach((axis, i) => {
-    plans[axis] = { to: Math.floor(x.dims[axis]! * scales[i]!), scale: scales[i]! };
+    plans[axis] = { to: Math.floor(dims[axis]! * scales[i]!), scale: scales[i]! };
   });
   return plans;
 }
 
-/** Nearest-neighbour Resize (a pure movement of values) and linear interpolation (a fixed weighted sum); cubic is refused. */
+/** Nearest-neighbour Resize, a pure movement of values; interpolation is written as matrix products (expand/interpolate.ts). */
 export const resize: Evaluate = (node, inputs) => {
   const x = input(node, inputs, 0);
   const mode = stringAttribute(node, 'mode', 'nearest');
-  if (mode !== 'nearest') refuseNode(node, `interpolation mode '${mode}' is not supported`, { mode }, "use mode 'nearest'");
-  if (intAttribute(node, 'antialias', 0) !== 0) refuseNode(node, 'antialias is not supported');
+  if (mode !== 'nearest') refuseNode(node, `interpolation mode '${mode}' is not supported`, { mode });
   const coordinate =
     node.operator === 'Upsample' || node.opset < 11 ? 'asymmetric' : stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel');
   if (coordinate === 'tf_crop_and_resize') refuseNode(node, `coordinate mode '${coordinate}' is not supported`);
   const legacy = node.operator === 'Upsample' || node.opset < 11;
   const nearest = NEAREST[legacy ? 'floor' : stringAttribute(node, 'nearest_mode', 'round_prefer_floor')] ?? Math.floor;
-  const plans = plan(node, x, inputs);
+  const plans = resizePlan(node, x.dims, inputs);
   const sources = plans.map(({ to, scale }, axis) =>
     Array.from({ length: to }, (_, at) => {
       if (scale === 1 && to === x.dims[axis]) return at;

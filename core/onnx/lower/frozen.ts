@@ -5,6 +5,7 @@ import { isFloat, type Tensor } from '../tensor.ts';
 /** Inputs of operators that an integer program needs to know in advance: shapes, axes, bounds, weights, scales. */
 const PARAMETERS: Readonly<Record<string, readonly number[]>> = {
   ArrayFeatureExtractor: [1],
+  Attention: [6],
   BatchNormalization: [1, 2, 3, 4],
   Clip: [1, 2],
   ConstantOfShape: [0],

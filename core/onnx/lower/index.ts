@@ -2,6 +2,8 @@ import { AssayError } from '../../errors.ts';
 import { evaluateGraph, evaluateNode, type Feeds, isKnown } from '../evaluate/index.ts';
 import { MOVEMENT } from '../evaluate/movement.ts';
 import { scalarOperators } from '../evaluate/unary.ts';
+import { expandGraph } from '../expand/graph.ts';
+import { expandedOperators } from '../expand/index.ts';
 import { type Graph, type GraphNode, stringAttribute } from '../graph.ts';
 import { refuse, refuseNode } from '../refuse.ts';
 import { elementCount, int64, isFloat, type Tensor, tensor } from '../tensor.ts';
@@ -19,7 +21,7 @@ import { QUANTIZED_LOWERINGS } from './quantized.ts';
 import { lowerRecurrent } from './recurrent.ts';
 import { REDUCTIONS } from './reduction.ts';
 import { simplify } from './simplify.ts';
-import { isConstant } from './view.ts';
+import { isConstant, type View } from './view.ts';
 
 type Lower = (context: Lowering, node: GraphNode) => void;
 
@@ -48,9 +50,11 @@ const LOWERINGS: Readonly<Record<string, Lower>> = {
 };
 
 /** Operators that may depend on the model's inputs, by domain: what docs/operators.md lists. */
-export function compiledOperators(): { readonly main: string[]; readonly learning: string[] } {
+export function compiledOperators(): { readonly main: string[]; readonly learning: string[]; readonly contributed: string[] } {
+  const expanded = expandedOperators();
   return {
-    main: [...new Set([...Object.keys(LOWERINGS), ...scalarOperators(), 'Shape', 'Size'])].sort(),
+    main: [...new Set([...Object.keys(LOWERINGS), ...scalarOperators(), ...expanded.main, 'Shape', 'Size'])].sort(),
+    contributed: expanded.contributed.sort(),
     learning: Object.keys(LEARNING_LOWERINGS).sort(),
   };
 }
@@ -100,6 +104,24 @@ function quantizationBehind(context: Lowering, graph: Graph, name: string): { sc
   return producer === undefined ? undefined : quantizationBehind(context, graph, producer.inputs[0] ?? '');
 }
 
+/** An output that is the same for every input: instructions read something, so a flag is multiplied by zero. */
+function constantOutput(context: Lowering, name: string, { type, dims, data }: Tensor): NetOutput {
+  if (data.length === 0) refuse(`the output '${name}' has no elements`, { output: name }, 'remove it from the model');
+  context.notes.push(`output '${name}' is the same for every input`);
+  const flag: View = { dims, sources: [0], index: new Int32Array(data.length), constants: [] };
+  const flags = context.add({
+    kind: 'compare',
+    length: data.length,
+    sources: [context.materialize(flag)],
+    relation: 'greater',
+    innerB: 1,
+    constants: Float64Array.of(0),
+    channelInner: 1,
+  });
+  const held = affine(context, { dims, sources: [flags], index: undefined, constants: [] }, 0, { type, dims, data });
+  return { name, dims, node: context.materialize(context.asView(held)), integer: !isFloat(type) };
+}
+
 /**
  * Turns a graph into the float network at fixed shapes.
  * @param feeds one example input: its shapes fix every dynamic dimension
@@ -107,7 +129,7 @@ function quantizationBehind(context: Lowering, graph: Graph, name: string): { sc
  */
 export function lowerGraph(source: Graph, feeds: Feeds): Net {
   const { graph: fixed, notes } = freezeParameters(source, feeds);
-  const graph = recognize(fixed);
+  const graph = recognize(expandGraph(fixed, feeds));
   const context = new Lowering();
   context.notes.push(...notes);
   const types = new Map<string, Tensor>();
@@ -136,8 +158,8 @@ export function lowerGraph(source: Graph, feeds: Feeds): Net {
   }
   const outputs = graph.outputs.map((output): NetOutput => {
     const value = context.values.get(output.name);
-    if (value === undefined || isConstant(value))
-      refuse(`the output '${output.name}' does not depend on any input`, { output: output.name }, 'remove it from the model');
+    if (value === undefined) refuse(`the output '${output.name}' is computed by no node`, { output: output.name });
+    if (isConstant(value)) return constantOutput(context, output.name, value.constant);
     const integer = context.integerValued.has(output.name);
     const held = integer && !context.rawIntegers.has(output.name) ? quantizationBehind(context, graph, output.name) : undefined;
     // The file's own integers are wanted, not the reals they stand for.

@@ -197,7 +197,7 @@ export function lowerGatherElements(context: Lowering, node: GraphNode): void {
   context.set(node, 0, context.whole(made, indexDims));
 }
 
-/** OneHot of an index that varies: row `index` of a constant table. */
+/** OneHot of an index that varies: row `index` of a constant table. Negative indices count from the end, others beyond it light nothing. */
 export function lowerOneHot(context: Lowering, node: GraphNode): void {
   const indices = context.view(node, 0);
   const depth = context.constant(node, 1).data[0]!;
@@ -205,7 +205,12 @@ export function lowerOneHot(context: Lowering, node: GraphNode): void {
   const rank = indices.dims.length + 1;
   const axis = intAttribute(node, 'axis', -1);
   const at = axis < 0 ? axis + rank : axis;
-  const table = Float64Array.from({ length: depth * depth }, (_, i) => values[Math.floor(i / depth) === i % depth ? 1 : 0]!);
+  // Row r stands for the index r − depth − 1: one dark row, depth negative indices, depth others, one dark row.
+  const entries = 2 * depth + 2;
+  const table = Float64Array.from({ length: entries * depth }, (_, i) => {
+    const row = Math.floor(i / depth);
+    return values[row > 0 && row < entries - 1 && (row - 1) % depth === i % depth ? 1 : 0]!;
+  });
   const source = context.materialize(indices);
   const length = context.length(source) * depth;
   const made = context.add({
@@ -213,9 +218,9 @@ export function lowerOneHot(context: Lowering, node: GraphNode): void {
     length,
     sources: [source],
     table,
-    entries: depth,
+    entries,
     width: depth,
-    offset: 0,
+    offset: -depth - 1,
     channels: 1,
     integer: true,
   });

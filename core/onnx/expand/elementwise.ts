@@ -1,0 +1,93 @@
+import { intAttribute } from '../graph.ts';
+import { elementTypeCode } from '../parse-tensor.ts';
+import { refuseNode } from '../refuse.ts';
+import { isFloat, tensor } from '../tensor.ts';
+import { axisLast, type Builder, type Expansion, undone } from './builder.ts';
+
+const FLOAT = 1;
+
+function asFloat(b: Builder, name: string): string {
+  return b.op('Cast', [name], { to: FLOAT });
+}
+
+/** |a / b| rounded down, exactly for whole numbers: half a unit keeps the quotient away from the edge below it. */
+function wholeQuotient(b: Builder, magnitudeA: string, magnitudeB: string): string {
+  const numerator = b.op('Add', [asFloat(b, magnitudeA), b.scalar(0.5)]);
+  return b.op('Floor', [b.op('Div', [numerator, asFloat(b, magnitudeB)])]);
+}
+
+/** Division of integers truncates: sign(a)·sign(b)·⌊|a| / |b|⌋. A constant divisor makes a table of it. */
+function divide(b: Builder): readonly string[] | undefined {
+  const [x, y] = [b.input(0), b.input(1)];
+  if (isFloat(x.type) || (x.constant !== undefined && y.constant !== undefined) || y.constant !== undefined) return undefined;
+  const to = elementTypeCode(x.type);
+  const quotient = wholeQuotient(b, b.op('Abs', [x.name]), b.op('Abs', [y.name]));
+  if (x.type.startsWith('u') && y.type.startsWith('u')) return [b.op('Cast', [quotient], { to })];
+  const sign = b.op('Mul', [b.op('Sign', [x.name]), b.op('Sign', [y.name])]);
+  return [b.op('Mul', [b.op('Cast', [quotient], { to }), sign])];
+}
+
+/** The remainder of a varying divisor: a − b·⌊a / b⌋, or with the quotient truncated (fmod). */
+function modulo(b: Builder): readonly string[] | undefined {
+  const [x, y] = [b.input(0), b.input(1)];
+  if (y.constant !== undefined) return undefined;
+  const truncates = intAttribute(b.node, 'fmod', 0) === 1;
+  if (isFloat(x.type)) {
+    // Divisors are positive in an integer program: the sign goes to the dividend.
+    const quotient = b.op('Div', [b.op('Mul', [x.name, b.op('Sign', [y.name])]), b.op('Abs', [y.name])]);
+    const whole = truncates ? b.op('Mul', [b.op('Sign', [quotient]), b.op('Floor', [b.op('Abs', [quotient])])]) : b.op('Floor', [quotient]);
+    return [b.op('Sub', [x.name, b.op('Mul', [whole, y.name])])];
+  }
+  const to = elementTypeCode(x.type);
+  const [signs, sizes] = [b.op('Sign', [y.name]), b.op('Abs', [y.name])];
+  let quotient: string;
+  if (truncates) {
+    const size = wholeQuotient(b, b.op('Abs', [x.name]), sizes);
+    quotient = b.op('Mul', [b.op('Cast', [size], { to }), b.op('Mul', [b.op('Sign', [x.name]), signs])]);
+  } else quotient = b.op('Cast', [wholeQuotient(b, b.op('Mul', [x.name, signs]), sizes)], { to });
+  const back = truncates ? y.name : sizes;
+  const product = b.op('Mul', [quotient, back]);
+  // ⌊a·sign(b) / |b|⌋·b: the sign of the divisor moves to the dividend and back.
+  return [b.op('Sub', [x.name, truncates ? product : b.op('Mul', [product, signs])])];
+}
+
+/** A varying base and exponent: exp(e·log b), for bases above zero. */
+function power(b: Builder): readonly string[] | undefined {
+  const [base, exponent] = [b.input(0), b.input(1)];
+  if (base.constant !== undefined || exponent.constant !== undefined) return undefined;
+  const logarithm = b.op('Log', [b.op('Max', [asFloat(b, base.name), b.scalar(1e-6)])]);
+  const result = b.op('Exp', [b.op('Mul', [asFloat(b, exponent.name), logarithm])]);
+  return [isFloat(base.type) ? result : b.op('Cast', [b.op('Round', [result])], { to: elementTypeCode(base.type) })];
+}
+
+const xor = (b: Builder): readonly string[] => [b.op('Not', [b.op('Equal', [b.input(0).name, b.input(1).name])])];
+
+const castLike = (b: Builder): readonly string[] => [b.op('Cast', [b.input(0).name], { to: elementTypeCode(b.input(1).type) })];
+
+/** x / (bias + alpha/size · Σ x² over neighbouring channels)^beta: the sum is a product with a banded matrix. */
+function localResponse(b: Builder): readonly string[] {
+  const { node } = b;
+  const x = b.input(0);
+  const size = intAttribute(node, 'size', 1);
+  const [alpha, beta, bias] = [intAttribute(node, 'alpha', 1e-4), intAttribute(node, 'beta', 0.75), intAttribute(node, 'bias', 1)];
+  const channels = x.dims[1] ?? refuseNode(node, 'the input has no channels');
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  const band = Array.from({ length: channels * channels }, (_, e) => {
+    const [from, to] = [Math.floor(e / channels), e % channels];
+    return from >= to - before && from <= to + after ? alpha / size : 0;
+  });
+  const perm = axisLast(x.dims.length, 1);
+  const squares = b.transpose(b.op('Mul', [x.name, x.name]), perm);
+  const sums = b.transpose(b.op('MatMul', [squares, b.tensor(tensor('float32', [channels, channels], band))]), undone(perm));
+  const factor = b.op('Pow', [b.op('Add', [sums, b.scalar(bias)]), b.scalar(-beta)]);
+  return [b.op('Mul', [x.name, factor])];
+}
+
+export const ELEMENTWISE_EXPANSIONS: Readonly<Record<string, Expansion>> = {
+  CastLike: { expand: castLike },
+  Div: { expand: divide },
+  LRN: { expand: localResponse },
+  Mod: { expand: modulo },
+  Pow: { expand: power },
+  Xor: { expand: xor },
+};
