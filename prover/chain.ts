@@ -1,23 +1,48 @@
-import { type Address, bytesToHex, type Chain, type Hex, type PublicClient, type Transport } from 'viem';
-import { claimHex, unitOnChain } from '../contracts/client/board/encode.ts';
+import {
+  type Address,
+  type Chain,
+  type Hex,
+  hexToBytes,
+  isAddressEqual,
+  type PublicClient,
+  type TransactionReceipt,
+  type Transport,
+} from 'viem';
+import { answerCall, answerRootsCall } from '../contracts/client/board/calls.ts';
+import { type ClaimKey, claimHex, unitOnChain } from '../contracts/client/board/encode.ts';
+import { settleReceiptCall } from '../contracts/client/channels/settleReceipt.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { coverageChannelsAbi } from '../contracts/client/generated/coverageChannels.ts';
 import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
-import type { Sender } from '../contracts/client/sender.ts';
+import { type ClaimedAnswer, claimCall } from '../contracts/client/requests/claim.ts';
+import { claimBatchCall } from '../contracts/client/requests/claimBatch.ts';
+import { finalizeCall } from '../contracts/client/requests/finalize.ts';
+import { fulfilProofCall, type ProvenAnswer } from '../contracts/client/requests/fulfilProof.ts';
+import type { Call, Sender } from '../contracts/client/sender.ts';
+import type { Hash } from '../core/brand.ts';
 import type { Unit } from '../core/dispute/units.ts';
+import type { ClaimDocument } from './documents.ts';
+import type { ClaimStanding } from './finalize.ts';
 
 export interface Addresses {
   readonly registry: Address;
   readonly vault: Address;
   readonly requests: Address;
   readonly board: Address;
+  readonly channels: Address;
 }
 
 /** States of a request on chain (IRequests.Status). */
 export const STATUS = { none: 0, open: 1, claimed: 2, final: 3, faulted: 4, refunded: 5 } as const;
 /** IClaimBoard.DemandStatus.Open. */
 const DEMAND_OPEN = 1;
+
+/** Whether a claim's name is a receipt's digest; else it is a request's number. */
+export function isReceipt(claimId: string): boolean {
+  return claimId.startsWith('0x');
+}
 
 /** The node's reads and writes, one function each; nothing else in the node knows an ABI. */
 export class NodeChain {
@@ -49,6 +74,16 @@ export class NodeChain {
     return this.client.readContract({ address: this.addresses.registry, abi: modelRegistryAbi, functionName: 'recordOf', args: [modelId] });
   }
 
+  /** Wei that a unit of gas costs now. */
+  async feePerGas(): Promise<bigint> {
+    return (await this.client.estimateFeesPerGas()).maxFeePerGas;
+  }
+
+  /** What of a model can change: whether it was shown ill-formed, or its key broken. */
+  terms(modelId: Hex) {
+    return this.client.readContract({ address: this.addresses.registry, abi: modelRegistryAbi, functionName: 'termsOf', args: [modelId] });
+  }
+
   request(requestId: string) {
     return this.client.readContract({
       address: this.addresses.requests,
@@ -67,57 +102,89 @@ export class NodeChain {
     });
   }
 
-  isFinal(claimId: string): Promise<boolean> {
-    return this.client.readContract({
-      address: this.addresses.board,
-      abi: claimBoardAbi,
-      functionName: 'isFinal',
-      args: [this.addresses.requests, claimHex(claimId)],
-    });
+  /** A claim as its source tells it; `open` is false for one that is unknown or ended. */
+  claimView(claimId: string) {
+    if (isReceipt(claimId)) {
+      const { channels: address } = this.addresses;
+      return this.client.readContract({ address, abi: coverageChannelsAbi, functionName: 'claimOf', args: [claimId as Hex] });
+    }
+    const { requests: address } = this.addresses;
+    return this.client.readContract({ address, abi: requestsAbi, functionName: 'claimOf', args: [claimHex(claimId)] });
+  }
+
+  /** @returns whether the claim is open and can be ended; `end`: last second of its dispute, 0 without one */
+  async standing(claimId: string): Promise<ClaimStanding> {
+    const { source, claimId: id } = this.keyOf(claimId);
+    const board = { address: this.addresses.board, abi: claimBoardAbi, args: [source, id] } as const;
+    if (await this.client.readContract({ ...board, functionName: 'isFinal' })) return { isOpen: true, isFinal: true, end: 0 };
+    const [{ finalAt }, { open: isOpen }] = await Promise.all([
+      this.client.readContract({ ...board, functionName: 'disputeOf' }),
+      this.claimView(claimId),
+    ]);
+    return { isOpen, isFinal: false, end: Number(finalAt) };
   }
 
   async isDemandOpen(claimId: string, unit: Unit): Promise<boolean> {
+    const { source, claimId: id } = this.keyOf(claimId);
     const demand = await this.client.readContract({
       address: this.addresses.board,
       abi: claimBoardAbi,
       functionName: 'demandOf',
-      args: [this.addresses.requests, claimHex(claimId), unitOnChain(unit)],
+      args: [source, id, unitOnChain(unit)],
     });
     return demand.status === DEMAND_OPEN;
   }
 
-  async claim(requestId: string, output: Uint8Array): Promise<void> {
-    await this.toRequests('claim', [BigInt(requestId), bytesToHex(output)]);
+  async claim(claim: ClaimDocument): Promise<void> {
+    await this.sender.send(claimCall(this.addresses.requests, answerOf(claim)));
   }
 
-  async fulfil(requestId: string, key: Uint8Array, proof: Uint8Array, input: Uint8Array, output: Uint8Array): Promise<void> {
-    await this.toRequests('fulfilProof', [BigInt(requestId), ...[key, proof, input, output].map((bytes) => bytesToHex(bytes))]);
+  /** Several claims in one transaction; those that somebody else answered meanwhile are left out. */
+  async claimBatch(claims: readonly ClaimDocument[]): Promise<void> {
+    await this.sender.send(claimBatchCall(this.addresses.requests, claims.map(answerOf)));
   }
 
-  async finalize(requestId: string, output: Hex): Promise<void> {
-    await this.toRequests('finalize', [BigInt(requestId), output]);
+  async fulfil(requestId: string, answer: ProvenAnswer): Promise<void> {
+    await this.sender.send(fulfilProofCall(this.addresses.requests, BigInt(requestId), answer));
   }
 
-  async postRoots(claimId: string, roots: readonly Hex[]): Promise<void> {
-    await this.toBoard('answerRoots', [this.addresses.requests, claimHex(claimId), roots]);
+  async finalize({ claimId, output }: Pick<ClaimDocument, 'claimId' | 'output'>): Promise<void> {
+    const { channels, requests } = this.addresses;
+    const call = isReceipt(claimId)
+      ? settleReceiptCall(channels, claimId as Hex)
+      : finalizeCall(requests, BigInt(claimId), hexToBytes(output as Hex));
+    await this.sender.send(call);
   }
 
-  async postAnswers(answers: readonly { readonly claimId: string; readonly unit: Unit; readonly data: Uint8Array }[]): Promise<void> {
-    const encoded = answers.map(({ claimId, unit, data }) => ({
-      source: this.addresses.requests,
-      claimId: claimHex(claimId),
-      unit: unitOnChain(unit),
-      data: bytesToHex(data),
-    }));
-    await this.toBoard('answer', [encoded]);
+  postRoots(claimId: string, roots: readonly Hash[]): Promise<TransactionReceipt> {
+    return this.toBoard(answerRootsCall(this.addresses.board, this.keyOf(claimId), roots));
   }
 
-  private toRequests(functionName: string, args: readonly unknown[]) {
-    return this.sender.send({ address: this.addresses.requests, abi: requestsAbi, functionName, args });
+  postAnswers(
+    answers: readonly { readonly claimId: string; readonly unit: Unit; readonly data: Uint8Array }[],
+  ): Promise<TransactionReceipt> {
+    const named = answers.map(({ claimId, unit, data }) => ({ claim: this.keyOf(claimId), unit, data }));
+    return this.toBoard(answerCall(this.addresses.board, named));
   }
 
-  private toBoard(functionName: string, args: readonly unknown[]) {
+  /** A claim as the board names it. */
+  keyOf(claimId: string): ClaimKey {
+    const { channels, requests } = this.addresses;
+    return isReceipt(claimId) ? { source: channels, claimId: claimId as Hex } : { source: requests, claimId: claimHex(claimId) };
+  }
+
+  /** The name of a claim that the board's events tell of; undefined for another deployment's source. */
+  nameOf({ source, claimId }: ClaimKey): string | undefined {
+    if (isAddressEqual(source, this.addresses.requests)) return String(BigInt(claimId));
+    return isAddressEqual(source, this.addresses.channels) ? claimId.toLowerCase() : undefined;
+  }
+
+  private toBoard(call: Call): Promise<TransactionReceipt> {
     // Answers to demands: without them a whole lock is lost.
-    return this.sender.send({ address: this.addresses.board, abi: claimBoardAbi, functionName, args, isVital: true });
+    return this.sender.send({ ...call, isVital: true });
   }
+}
+
+function answerOf({ claimId, modelId, input, output }: ClaimDocument): ClaimedAnswer {
+  return { requestId: BigInt(claimId), modelId: modelId as Hex, inputRoot: input as Hex, output: hexToBytes(output as Hex) };
 }

@@ -1,13 +1,22 @@
 import type { Hash } from '../core/brand.ts';
-import type { Unit } from '../core/dispute/units.ts';
-import type { Log } from '../runtime/log.ts';
-import { COLLECTION, type DemandDocument, demandKey, orderedId } from './documents.ts';
+import { TENSOR_ROOTS, type Unit } from '../core/dispute/units.ts';
+import { type Log, revertOf } from '../runtime/log.ts';
+import { below, COLLECTION, checked, type DemandDocument, demandKey, demandSchema, orderedId } from './documents.ts';
+import { enqueue, workOn } from './jobs.ts';
+import type { NodeMetrics } from './metrics.ts';
 import type { Queue } from './queue/port.ts';
 import type { Store } from './store/port.ts';
 
-/** Units answered in one transaction: some 50 kB of calldata, some million gas. */
-const BATCH = 24;
-const PRIORITY = 100;
+/** Bounds of one transaction: some million gas, some 60 kB of calldata. */
+const MOST_UNITS = 24;
+const MOST_BYTES = 50_000;
+/** Claims defended at once. */
+const CLAIMS = 4;
+/** Seconds for which answered demands are remembered, in case a reorganisation takes the answer back. */
+const REMEMBERED = 24 * 3600;
+const FORGET_EVERY = 600;
+/** Seconds between two alarms about one demand. */
+const ALARM_EVERY = 60;
 
 /** What defending needs of the chain and of the node's traces. */
 export interface Defence {
@@ -16,100 +25,197 @@ export interface Defence {
   /** Answer bytes of a unit, or undefined for a unit that the claim does not have. */
   dataOf(claimId: string, unit: Unit): Promise<Uint8Array | undefined>;
   rootsOf(claimId: string): Promise<readonly Hash[]>;
-  postRoots(claimId: string, roots: readonly Hash[]): Promise<void>;
-  postAnswers(answers: readonly { readonly claimId: string; readonly unit: Unit; readonly data: Uint8Array }[]): Promise<void>;
+  postRoots(claimId: string, roots: readonly Hash[]): Promise<unknown>;
+  postAnswers(answers: readonly UnitAnswer[]): Promise<unknown>;
+}
+
+export interface UnitAnswer {
+  readonly claimId: string;
+  readonly unit: Unit;
+  readonly data: Uint8Array;
+}
+
+export interface DefenderParts {
+  readonly store: Store;
+  readonly queue: Queue;
+  readonly defence: Defence;
+  readonly log: Log;
+  /** A demand with less than this many seconds left raises the alarm. */
+  readonly alarmSeconds: number;
+  readonly metrics?: Pick<NodeMetrics, 'clockSeconds' | 'alarms' | 'demands'> | undefined;
 }
 
 /**
- * Answers the demands on our claims, before everything else: an unanswered demand loses the lock. Demands are stored when
- * they are seen and forgotten when the chain says that they are answered.
+ * Answers the demands on our claims, before everything else: an unanswered demand loses the lock. Demands are stored when they are
+ * seen and leave when the chain says that they are answered; until then every new block tries again.
  */
 export class Defender {
-  private readonly store: Store;
-  private readonly queue: Queue;
-  private readonly defence: Defence;
-  private readonly log: Log;
+  private readonly parts: DefenderParts;
+  private readonly alarmed = new Map<string, number>();
+  private now = 0;
+  private forgot = 0;
 
-  constructor(store: Store, queue: Queue, defence: Defence, log: Log) {
-    this.store = store;
-    this.queue = queue;
-    this.defence = defence;
-    this.log = log;
+  constructor(parts: DefenderParts) {
+    this.parts = parts;
   }
 
   start(): void {
-    this.queue.work('defend', 2, async (job) => {
-      const { claimId } = job.data as { claimId: string };
+    workOn(this.parts.queue, 'defend', CLAIMS, async ({ claimId }) => {
       try {
         await this.answerClaim(claimId);
       } catch (error) {
-        this.log.error({ claim: claimId, attempt: job.attempts, error }, 'demands could not be answered; trying again');
-        throw error;
+        // Not the queue's growing delays: the next block tries again, for as long as there is a lock to save.
+        this.parts.log.error({ claim: claimId, error }, 'demands could not be answered; trying again');
       }
     });
   }
 
   async demanded(demand: DemandDocument): Promise<void> {
-    await this.store.putIfAbsent(COLLECTION.demands, demandKey(demand.claimId, demand.unit), demand);
+    const key = demandKey(demand.claimId, demand.unit);
+    if (await this.parts.store.putIfAbsent(COLLECTION.demands, key, demand)) this.parts.metrics?.demands.inc({ event: 'seen' });
     await this.enqueue(demand.claimId);
   }
 
+  /** The chain holds an answer, ours or another's. */
   async answered(claimId: string, unit: Unit): Promise<void> {
-    await this.store.remove(COLLECTION.demands, demandKey(claimId, unit));
+    const { store, metrics } = this.parts;
+    const key = demandKey(claimId, unit);
+    const demand = await store.get<DemandDocument>(COLLECTION.demands, key);
+    if (demand === undefined) return;
+    await store.put(COLLECTION.demandsAnswered, key, { ...demand, answeredAt: this.now });
+    await store.remove(COLLECTION.demands, key);
+    this.alarmed.delete(key);
+    metrics?.demands.inc({ event: 'answered' });
   }
 
-  /** Called at every new block: nothing may wait because a job ended just as a demand came in. */
-  async wake(now: number): Promise<void> {
-    const claims = new Set<string>();
-    for (const [key, demand] of await this.store.list<DemandDocument>(COLLECTION.demands)) {
-      if (demand.deadline < now) {
-        this.log.error({ claim: demand.claimId, unit: demand.unit }, 'a demand was not answered in time');
-        await this.store.remove(COLLECTION.demands, key);
-      } else claims.add(demand.claimId);
+  /** Blocks were replaced: what was answered in them may wait again. */
+  async rewound(): Promise<void> {
+    for await (const [key, document] of below(this.parts.store, COLLECTION.demandsAnswered, '')) {
+      const demand = checked(demandSchema, COLLECTION.demandsAnswered, key, document);
+      if (demand.deadline < this.now || !(await this.parts.defence.isOpen(demand.claimId, demand.unit))) continue;
+      this.parts.log.warn({ claim: demand.claimId, unit: demand.unit }, 'an answer is not on chain any more; it is sent again');
+      await this.demanded({ claimId: demand.claimId, unit: demand.unit, deadline: demand.deadline });
     }
+  }
+
+  /** Called at every new block. @param now its time, unix seconds */
+  async wake(now: number): Promise<void> {
+    const { store, metrics } = this.parts;
+    this.now = now;
+    const claims = new Set<string>();
+    let nearest = Number.POSITIVE_INFINITY;
+    for await (const [key, document] of below(store, COLLECTION.demands, '')) {
+      const demand = checked(demandSchema, COLLECTION.demands, key, document);
+      if (demand.deadline < now) await this.missed(key, demand);
+      else {
+        claims.add(demand.claimId);
+        nearest = Math.min(nearest, demand.deadline - now);
+        this.watchClock(key, demand);
+      }
+    }
+    metrics?.clockSeconds.set({ clock: 'demand' }, nearest);
     for (const claimId of claims) await this.enqueue(claimId);
+    await this.forget();
+  }
+
+  private watchClock(key: string, demand: DemandDocument): void {
+    const { alarmSeconds, log, metrics } = this.parts;
+    const left = demand.deadline - this.now;
+    if (left >= alarmSeconds || this.now < (this.alarmed.get(key) ?? 0) + ALARM_EVERY) return;
+    this.alarmed.set(key, this.now);
+    metrics?.alarms.inc({ reason: 'demand' });
+    log.error(
+      { claim: demand.claimId, unit: demand.unit, secondsLeft: left },
+      'the clock of a demand runs low: its lock is lost without an answer',
+    );
+  }
+
+  private async missed(key: string, demand: DemandDocument): Promise<void> {
+    const { store, log, metrics } = this.parts;
+    log.error({ claim: demand.claimId, unit: demand.unit }, 'a demand was not answered in time');
+    metrics?.demands.inc({ event: 'missed' });
+    this.alarmed.delete(key);
+    await store.remove(COLLECTION.demands, key);
+  }
+
+  private async forget(): Promise<void> {
+    if (this.now < this.forgot + FORGET_EVERY) return;
+    this.forgot = this.now;
+    const { store } = this.parts;
+    for await (const [key, document] of below<{ answeredAt?: number }>(store, COLLECTION.demandsAnswered, '')) {
+      if ((document.answeredAt ?? 0) + REMEMBERED < this.now) await store.remove(COLLECTION.demandsAnswered, key);
+    }
   }
 
   private async enqueue(claimId: string): Promise<void> {
-    const id = `defend/${claimId}`;
-    const isNew = await this.queue.add({ id, kind: 'defend', data: { claimId }, priority: PRIORITY, attempts: 1_000 });
-    // However often it failed: as long as a demand is open there is a lock to save.
-    if (!isNew) await this.queue.replay(id);
-  }
-
-  private async pending(claimId: string): Promise<DemandDocument[]> {
-    const prefix = `${orderedId(claimId)}/`;
-    const listed = await this.store.list<DemandDocument>(COLLECTION.demands, { after: prefix });
-    return listed
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([, demand]) => demand)
-      .sort((a, b) => a.deadline - b.deadline);
+    if (await enqueue(this.parts.queue, 'defend', { claimId })) return;
+    // A dead letter of an older version, or of a queue that gave up.
+    await this.parts.queue.replay('defend', `defend/${claimId}`);
   }
 
   private async answerClaim(claimId: string): Promise<void> {
-    const open: DemandDocument[] = [];
-    for (const demand of await this.pending(claimId)) {
-      if (await this.defence.isOpen(claimId, demand.unit)) open.push(demand);
-      else await this.answered(claimId, demand.unit);
+    const { defence, log } = this.parts;
+    const open = await this.openDemands(claimId);
+    const failures: unknown[] = [];
+    const attempt = async (work: () => Promise<void>): Promise<void> => {
+      await work().catch((error) => failures.push(error));
+    };
+    if (open.some(({ unit }) => unit.kind === 'tensorRoots')) {
+      await attempt(async () => {
+        await defence.postRoots(claimId, await defence.rootsOf(claimId));
+        await this.answered(claimId, TENSOR_ROOTS);
+      });
     }
-    const roots = open.find(({ unit }) => unit.kind === 'tensorRoots');
-    if (roots !== undefined) {
-      await this.defence.postRoots(claimId, await this.defence.rootsOf(claimId));
-      await this.answered(claimId, roots.unit);
+    const answers: UnitAnswer[] = [];
+    for (const { unit } of open.filter((demand) => demand.unit.kind !== 'tensorRoots')) {
+      await attempt(async () => {
+        const data = await defence.dataOf(claimId, unit);
+        if (data === undefined) log.error({ claim: claimId, unit }, 'a demanded unit does not exist');
+        else answers.push({ claimId, unit, data });
+      });
     }
-    const others = open.filter(({ unit }) => unit.kind !== 'tensorRoots');
-    for (let from = 0; from < others.length; from += BATCH) await this.answerBatch(claimId, others.slice(from, from + BATCH));
-    if (open.length > 0) this.log.info({ claim: claimId, answered: open.length }, 'answered demands');
+    for (const group of groups(answers)) await attempt(() => this.post(group));
+    const done = open.length - failures.length;
+    if (done > 0) log.info({ claim: claimId, answered: done }, 'answered demands');
+    if (failures.length > 0) throw failures[0];
   }
 
-  private async answerBatch(claimId: string, demands: readonly DemandDocument[]): Promise<void> {
-    const answers: { claimId: string; unit: Unit; data: Uint8Array }[] = [];
-    for (const { unit } of demands) {
-      const data = await this.defence.dataOf(claimId, unit);
-      if (data === undefined) this.log.error({ claim: claimId, unit }, 'a demanded unit does not exist');
-      else answers.push({ claimId, unit, data });
+  /** What waits, the nearest deadline first. */
+  private async openDemands(claimId: string): Promise<DemandDocument[]> {
+    const open: DemandDocument[] = [];
+    for await (const [key, document] of below(this.parts.store, COLLECTION.demands, `${orderedId(claimId)}/`)) {
+      const demand = checked(demandSchema, COLLECTION.demands, key, document);
+      if (await this.parts.defence.isOpen(claimId, demand.unit)) open.push(demand);
+      else await this.answered(claimId, demand.unit);
     }
-    if (answers.length > 0) await this.defence.postAnswers(answers);
-    for (const { unit } of demands) await this.answered(claimId, unit);
+    return open.sort((a, b) => a.deadline - b.deadline);
   }
+
+  /** Posts answers together; where the contract refuses, in halves: one bad answer must not take the others with it. */
+  private async post(answers: readonly UnitAnswer[]): Promise<void> {
+    try {
+      await this.parts.defence.postAnswers(answers);
+    } catch (error) {
+      if (answers.length === 1 || revertOf(error) === undefined) throw error;
+      const middle = answers.length >> 1;
+      const halves = await Promise.allSettled([this.post(answers.slice(0, middle)), this.post(answers.slice(middle))]);
+      const failed = halves.find((half) => half.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      return;
+    }
+    for (const { claimId, unit } of answers) await this.answered(claimId, unit);
+  }
+}
+
+function groups(answers: readonly UnitAnswer[]): UnitAnswer[][] {
+  const made: UnitAnswer[][] = [];
+  let bytes = 0;
+  for (const answer of answers) {
+    const last = made.at(-1);
+    const fits = last !== undefined && last.length < MOST_UNITS && bytes + answer.data.length <= MOST_BYTES;
+    if (fits) last.push(answer);
+    else made.push([answer]);
+    bytes = (fits ? bytes : 0) + answer.data.length;
+  }
+  return made;
 }

@@ -9,36 +9,25 @@ import {
   type Transport,
   zeroAddress,
 } from 'viem';
-import { follow } from '../contracts/client/follow.ts';
-import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
-import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { createSender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
-import { answerData } from '../core/dispute/answers.ts';
-import { programTrees } from '../core/dispute/program-trees.ts';
-import type { Unit } from '../core/dispute/units.ts';
 import { AssayError } from '../core/errors.ts';
 import { modelRecord } from '../core/program/identity.ts';
-import { buildTrace } from '../core/trace.ts';
 import { openArtifacts } from '../runtime/artifacts.ts';
 import { DEVELOPMENT_CHAIN } from '../runtime/configuration.ts';
 import type { Log } from '../runtime/log.ts';
 import { openStateDirectory } from '../runtime/state-directory.ts';
-import { Attestor, type Prove } from './attest.ts';
-import { type BindToRecord, openCatalog, type ServedModel } from './catalog.ts';
+import { Answerer, type Prove } from './answer.ts';
+import { type BindToRecord, openCatalog } from './catalog.ts';
 import { type Addresses, NodeChain } from './chain.ts';
+import { type ChainSide, startChainSide } from './chain-side.ts';
 import type { NodeConfig } from './config.ts';
-import { Defender } from './defend.ts';
-import { type ClaimDocument, COLLECTION, orderedId } from './documents.ts';
-import { Finalizer } from './finalize.ts';
 import { startServer } from './http/server.ts';
 import { InputStore } from './inputs.ts';
+import { ClaimMaterial } from './material.ts';
 import { embeddedQueue } from './queue/embedded.ts';
-import { tensorsOf } from './run.ts';
 import { createService } from './service.ts';
 import { embeddedStore } from './store/embedded.ts';
-import { TraceCache } from './traces.ts';
-import { Watcher } from './watch.ts';
 
 export interface NodeOptions {
   readonly config: NodeConfig;
@@ -88,40 +77,21 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const catalog = await openCatalog(config.models, bindTo(chain));
     closers.push(() => catalog.close());
     const inputs = new InputStore(openArtifacts(path.join(data, 'artifacts')));
-    const claims = new ClaimMaterial(store, catalog, inputs);
+    const material = new ClaimMaterial(store, catalog, inputs);
     const queue = embeddedQueue(state);
-    const dataOf = async (claimId: string, unit: Unit): Promise<Uint8Array | undefined> =>
-      answerData((await claims.modelOf(claimId)).trees, await claims.traces.get(claimId), unit);
-    const defender = new Defender(
-      store,
-      queue,
-      {
-        isOpen: (claimId, unit) => chain.isDemandOpen(claimId, unit),
-        rootsOf: async (claimId) => (await claims.traces.get(claimId)).roots,
-        dataOf,
-        postRoots: (claimId, roots) => chain.postRoots(claimId, roots),
-        postAnswers: (answers) => chain.postAnswers(answers),
-      },
-      log,
-    );
-    const finalizer = new Finalizer(store, chain, log);
-    const watcher = new Watcher({
-      owner,
-      store,
-      queue,
-      chain,
-      catalog,
-      inputs,
-      defender,
-      finalizer,
-      policy: {
-        minimumFee: config.minimumFee,
-        mostFee: config.mostFee,
-        mostCoverage: config.mostCoverage,
-        faulty: config.fault !== undefined,
-      },
-      log,
+    const { prove } = options;
+    const { confirmations, pollMilliseconds, alarmSeconds, minimumFee, mostFee, mostCoverage, fault } = config;
+    const policy = { minimumFee, mostFee, mostCoverage, faulty: fault !== undefined };
+    const { fromBlock } = options;
+    const side: ChainSide = await startChainSide({
+      ...{ chain, owner, fromBlock, store, queue, catalog, inputs, material, policy, log },
+      ...{ confirmations, pollMilliseconds, alarmSeconds },
     });
+    closers.push(
+      () => side.stop(),
+      () => queue.close(),
+    );
+    new Answerer({ store, queue, catalog, inputs, prove, log, fault }).start({ runs: 4, proofs: config.proofProcesses });
     const service = createService({
       owner,
       account,
@@ -129,24 +99,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       store,
       catalog,
       inputs,
-      traces: claims.traces,
-      dataOf,
-      fault: config.fault,
-      inputArrived: (names) => watcher.inputArrived(names),
+      traces: material.traces,
+      dataOf: (claimId, unit) => material.dataOf(claimId, unit),
+      fault,
+      inputArrived: (names) => side.inputArrived(names),
     });
     const server = await startServer(service, { host: config.host, port: config.port, log, requestsPerMinute: config.requestsPerMinute });
-    closers.push(
-      () => finalizer.idle(),
-      () => sender.idle(),
-      () => queue.close(),
-      () => server.close(),
-    );
-    // Chain time, before events of the past are judged by it.
-    await watcher.onHead((await client.getBlock()).timestamp);
-    // Defending comes first; then what a restart left in the queue; then what is new.
-    defender.start();
-    new Attestor({ store, queue, chain, catalog, inputs, prove: options.prove, log, fault: config.fault }).start(config.proofProcesses);
-    closers.push(startFollowing(options, store, watcher));
+    closers.push(() => server.close());
     log.info({ url: server.url, owner, models: catalog.all.length }, 'ready');
     let stopping: Promise<void> | undefined;
     return {
@@ -162,42 +121,6 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await closeAll();
     throw error;
   }
-}
-
-/** The models behind our claims and their traces. */
-class ClaimMaterial {
-  readonly traces: TraceCache;
-  private readonly store: ReturnType<typeof embeddedStore>;
-  private readonly catalog: Awaited<ReturnType<typeof openCatalog>>;
-  private readonly trees = new Map<string, ReturnType<typeof programTrees>>();
-
-  constructor(store: ReturnType<typeof embeddedStore>, catalog: Awaited<ReturnType<typeof openCatalog>>, inputs: InputStore) {
-    this.store = store;
-    this.catalog = catalog;
-    this.traces = new TraceCache(async (claimId) => {
-      const { claim, model } = await this.modelOf(claimId);
-      const input = await inputs.get(claim.input);
-      if (input === undefined) throw missing(claimId, 'input');
-      return buildTrace(await tensorsOf(model, input, claim.fault ?? undefined));
-    });
-  }
-
-  async modelOf(claimId: string): Promise<{ claim: ClaimDocument; model: ServedModel; trees: ReturnType<typeof programTrees> }> {
-    const claim = await this.store.get<ClaimDocument>(COLLECTION.claims, orderedId(claimId));
-    const model = claim === undefined ? undefined : this.catalog.get(claim.modelId);
-    if (claim === undefined || model === undefined) throw missing(claimId, 'claim or model');
-    const trees = this.trees.get(claim.modelId) ?? programTrees(model.program);
-    this.trees.set(claim.modelId, trees);
-    return { claim, model, trees };
-  }
-}
-
-function missing(claimId: string, what: string): AssayError {
-  return new AssayError('What a claim needs for its defence is missing', {
-    code: 'MATERIAL_MISSING',
-    facts: { claim: claimId, missing: what },
-    fix: 'restore the data directory, or serve the model again, before the demand runs out',
-  });
 }
 
 async function registeredOwner(chain: NodeChain): Promise<Address> {
@@ -233,35 +156,5 @@ function bindTo(chain: NodeChain): BindToRecord {
       });
     }
     return { inputForm: form };
-  };
-}
-
-function startFollowing(options: NodeOptions, store: ReturnType<typeof embeddedStore>, watcher: Watcher): () => Promise<void> {
-  const { client, addresses, config, log } = options;
-  const abort = new AbortController();
-  const following = follow(
-    {
-      client,
-      contracts: [
-        { address: addresses.requests, abi: requestsAbi },
-        { address: addresses.board, abi: claimBoardAbi },
-      ],
-      fromBlock: options.fromBlock,
-      confirmations: BigInt(config.confirmations),
-      pollMilliseconds: config.pollMilliseconds,
-      loadCursor: async () => {
-        const block = await store.get<string>(COLLECTION.cursor, 'chain');
-        return block === undefined ? undefined : BigInt(block);
-      },
-      saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(block)),
-      onEvent: (event) => watcher.onEvent(event),
-      onHead: ({ timestamp }) => watcher.onHead(timestamp),
-      onError: (error) => log.warn({ error }, 'the chain could not be followed; trying again'),
-    },
-    abort.signal,
-  );
-  return async () => {
-    abort.abort();
-    await following;
   };
 }

@@ -54,8 +54,8 @@ export function createService(parts: ServiceParts): NodeService {
     claim: async (claimId) => {
       const claim = await store.get<ClaimDocument>(COLLECTION.claims, orderedId(claimId));
       if (claim === undefined) return undefined;
-      const { requestId, modelId, input, output, state, claimedAt } = claim;
-      return { requestId, modelId, input, output, state, claimedAt };
+      const { modelId, input, output, state, claimedAt } = claim;
+      return { requestId: claimId, modelId, input, output, state, claimedAt };
     },
     traceRoots: async (claimId) => (await traceOf(claimId))?.roots,
     traceUnit: async (claimId, tensor, height, index) => {

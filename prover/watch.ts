@@ -1,42 +1,25 @@
-import { type Address, type Hex, hexToBytes, isAddressEqual } from 'viem';
+import { type Address, type Hex, isAddressEqual } from 'viem';
 import { unitFromChain } from '../contracts/client/board/encode.ts';
 import type { ChainEvent } from '../contracts/client/follow.ts';
-import type { Unit } from '../core/dispute/units.ts';
-import { AssayError } from '../core/errors.ts';
+import { TENSOR_ROOTS, type Unit } from '../core/dispute/units.ts';
 import type { Log } from '../runtime/log.ts';
-import type { Catalog } from './catalog.ts';
 import type { NodeChain } from './chain.ts';
+import type { ClaimBook } from './claims.ts';
 import type { Defender } from './defend.ts';
-import { type ClaimDocument, COLLECTION, orderedId, type RequestDocument } from './documents.ts';
+import { noteChainTime } from './documents.ts';
 import type { Finalizer } from './finalize.ts';
-import type { InputStore } from './inputs.ts';
-import { type IntakePolicy, jobKind, reasonToPass } from './intake.ts';
-import type { Queue } from './queue/port.ts';
+import type { RequestDesk, RequestedArgs } from './requests.ts';
 import type { Store } from './store/port.ts';
-
-/** An endpoint that is away for minutes must lose no request; a proof that fails is dear to try again. */
-const ATTEMPTS = { claim: 40, prove: 12 } as const;
 
 export interface WatcherParts {
   readonly owner: Address;
   readonly store: Store;
-  readonly queue: Queue;
   readonly chain: NodeChain;
-  readonly catalog: Catalog;
-  readonly inputs: InputStore;
+  readonly desk: RequestDesk;
+  readonly claims: ClaimBook;
   readonly defender: Defender;
   readonly finalizer: Finalizer;
-  readonly policy: Omit<IntakePolicy, 'freeStake' | 'now'>;
   readonly log: Log;
-}
-
-interface RequestedArgs {
-  readonly requestId: bigint;
-  readonly modelId: Hex;
-  readonly terms: { readonly tier: number; readonly coverage: bigint; readonly deadline: number };
-  readonly fee: bigint;
-  readonly inputRoot: Hex;
-  readonly input: Hex;
 }
 
 interface DemandedArgs {
@@ -46,144 +29,110 @@ interface DemandedArgs {
   readonly deadline: bigint;
 }
 
+/** Seconds between two looks at what waits for an input that may never come. */
+const SWEEP = 60;
+
 /** Turns the chain's events into work; every handler may see an event twice. */
 export class Watcher {
   private readonly parts: WatcherParts;
   private now = 0;
+  private swept = 0;
 
   constructor(parts: WatcherParts) {
     this.parts = parts;
   }
 
-  async onEvent(event: ChainEvent): Promise<void> {
-    const { finalizer, defender } = this.parts;
-    // The ABI decoded these arguments; their names and types are its own.
-    const args = event.args as unknown;
-    switch (event.name) {
-      case 'Requested':
-        return this.requested(args as RequestedArgs);
-      case 'Claimed':
-        return this.claimed(args as { requestId: bigint; prover: Address; output: Hex });
-      case 'Finalized':
-        return finalizer.ended(String((args as { requestId: bigint }).requestId), 'final');
-      case 'Faulted':
-        return finalizer.ended(String((args as { requestId: bigint }).requestId), 'faulted');
-      case 'Demanded':
-        return this.demanded(args as DemandedArgs);
-      case 'Answered': {
-        const { source, claimId, unit } = args as DemandedArgs;
-        const seen = unitFromChain(unit);
-        if (seen !== undefined && this.isOurs(source)) await defender.answered(String(BigInt(claimId)), seen);
-        return;
-      }
-    }
+  onEvent(event: ChainEvent): Promise<void> {
+    const { requests, board, channels } = this.parts.chain.addresses;
+    if (isAddressEqual(event.address, requests)) return this.onRequests(event);
+    if (isAddressEqual(event.address, board)) return this.onBoard(event);
+    if (isAddressEqual(event.address, channels)) return this.onChannels(event);
+    return Promise.resolve();
   }
 
   /** A new block: what waits for time gets its turn. */
   async onHead(timestamp: bigint): Promise<void> {
-    this.now = Number(timestamp);
-    await this.parts.defender.wake(this.now);
-    await this.parts.finalizer.wake();
+    const { store, desk, defender, finalizer } = this.parts;
+    const now = Number(timestamp);
+    if (now !== this.now) await noteChainTime(store, now);
+    this.now = now;
+    await defender.wake(now);
+    await finalizer.wake(now);
+    if (now < this.swept + SWEEP) return;
+    this.swept = now;
+    await desk.sweep(now);
+  }
+
+  /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */
+  async onRewound(): Promise<void> {
+    const { claims, desk, defender, log } = this.parts;
+    await defender.rewound();
+    for (const claimId of await claims.lost()) {
+      log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
+      await desk.reopened(claimId, this.now);
+    }
   }
 
   /** Input bytes came in: requests that waited for them become work. */
-  async inputArrived(names: readonly (string | null)[]): Promise<void> {
-    for (const [, request] of await this.parts.store.list<RequestDocument>(COLLECTION.requests)) {
-      if (request.state === 'waiting' && names.includes(request.input)) await this.consider(request);
-    }
+  inputArrived(names: readonly (string | null)[]): Promise<void> {
+    return this.parts.desk.inputArrived(names, this.now);
   }
 
-  private isOurs(source: Address): boolean {
-    return isAddressEqual(source, this.parts.chain.addresses.requests);
-  }
-
-  private async requested(args: RequestedArgs): Promise<void> {
-    const { store, catalog, inputs, log } = this.parts;
+  private async onRequests(event: ChainEvent): Promise<void> {
+    const { desk, claims, finalizer } = this.parts;
+    // The ABI decoded these arguments; their names and types are its own.
+    const args = event.args as unknown as { readonly requestId: bigint; readonly prover: Address; readonly output: Hex };
     const requestId = String(args.requestId);
-    const model = catalog.get(args.modelId);
-    if (model === undefined) return;
-    if (args.input !== '0x') {
-      try {
-        await inputs.accept(model, hexToBytes(args.input));
-      } catch (error) {
-        if (!(error instanceof AssayError)) throw error;
-        log.warn({ request: requestId, error }, 'the input of a request is not one of its model');
+    switch (event.name) {
+      case 'Requested':
+        return desk.requested(event.args as unknown as RequestedArgs, this.now);
+      case 'Claimed':
+        await desk.ended(requestId, args.prover);
+        if (isAddressEqual(args.prover, this.parts.owner)) await claims.opened(requestId, args.output);
         return;
-      }
+      case 'Fulfilled':
+        return desk.ended(requestId, args.prover);
+      case 'Refunded':
+        return desk.ended(requestId, undefined);
+      case 'Finalized':
+        await finalizer.ended(requestId, 'final');
+        return;
+      case 'Faulted':
+        return this.faulted(requestId);
     }
-    const request: RequestDocument = {
-      requestId,
-      modelId: args.modelId,
-      tier: args.terms.tier,
-      input: args.inputRoot,
-      fee: String(args.fee),
-      coverage: String(args.terms.coverage),
-      deadline: args.terms.deadline,
-      state: 'waiting',
-    };
-    const id = orderedId(requestId);
-    await store.putIfAbsent(COLLECTION.requests, id, request);
-    let known = await store.get<RequestDocument>(COLLECTION.requests, id);
-    if (known !== undefined && (known.modelId !== request.modelId || known.input !== request.input)) {
-      // A reorganisation gave the id to another request.
-      await store.put(COLLECTION.requests, id, request);
-      known = request;
-    }
-    // Seen before a restart: only what has not been decided is decided now.
-    if (known?.state === 'waiting') await this.consider(known);
-    else if (known?.state === 'queued') await this.enqueue(known);
   }
 
-  private async consider(request: RequestDocument): Promise<void> {
-    const { store, chain, catalog, inputs, owner, policy, log } = this.parts;
-    const id = orderedId(request.requestId);
-    const model = catalog.get(request.modelId);
-    const reason = reasonToPass(
-      { tier: request.tier, fee: BigInt(request.fee), coverage: BigInt(request.coverage), deadline: request.deadline },
-      model,
-      { ...policy, freeStake: await chain.freeStake(owner), now: this.now },
-    );
-    if (reason !== undefined) {
-      log.info({ request: request.requestId, reason }, 'passed a request');
-      await store.put(COLLECTION.requests, id, { ...request, state: 'passed', reason });
-      return;
-    }
-    if (model === undefined || (await inputs.of(model, request)) === undefined) {
-      log.info({ request: request.requestId, input: request.input }, 'a request waits for its input');
-      return;
-    }
-    const queued: RequestDocument = { ...request, state: 'queued' };
-    await store.put(COLLECTION.requests, id, queued);
-    await this.enqueue(queued);
+  private async onBoard(event: ChainEvent): Promise<void> {
+    const { chain, claims, defender } = this.parts;
+    const args = event.args as unknown as DemandedArgs;
+    if (event.name !== 'Demanded' && event.name !== 'Answered' && event.name !== 'RootsPosted') return;
+    const claimId = chain.nameOf(args);
+    const unit = event.name === 'RootsPosted' ? TENSOR_ROOTS : unitFromChain(args.unit);
+    if (claimId === undefined || unit === undefined) return;
+    if (event.name !== 'Demanded') return defender.answered(claimId, unit);
+    if (await claims.isOurs(claimId)) await defender.demanded({ claimId, unit, deadline: Number(args.deadline) });
   }
 
-  private async enqueue(request: RequestDocument): Promise<void> {
-    const kind = jobKind(request);
-    await this.parts.queue.add({
-      id: `${kind}/${request.requestId}`,
-      kind,
-      data: { requestId: request.requestId },
-      attempts: ATTEMPTS[kind],
-    });
-  }
-
-  private async claimed(args: { requestId: bigint; prover: Address; output: Hex }): Promise<void> {
-    if (!isAddressEqual(args.prover, this.parts.owner)) return;
-    const requestId = String(args.requestId);
-    const claim = await this.parts.store.get<ClaimDocument>(COLLECTION.claims, orderedId(requestId));
-    if (claim === undefined) {
-      this.parts.log.error({ request: requestId }, 'a claim of ours that this node does not know: another node uses the same stake');
-      return;
+  private async onChannels(event: ChainEvent): Promise<void> {
+    const { claims, finalizer, owner, log } = this.parts;
+    const { claimId, prover } = event.args as unknown as { readonly claimId?: Hex; readonly prover?: Address };
+    if (claimId === undefined) return;
+    const digest = claimId.toLowerCase();
+    switch (event.name) {
+      case 'ReceiptOpened':
+        if (prover === undefined || !isAddressEqual(prover, owner)) return;
+        log.info({ claim: digest }, 'a receipt became a claim');
+        await claims.opened(digest, '0x');
+        return;
+      case 'ReceiptSettled':
+        await finalizer.ended(digest, 'final');
+        return;
+      case 'ReceiptFaulted':
+        return this.faulted(digest);
     }
-    await this.parts.finalizer.opened(requestId, args.output, this.now);
   }
 
-  private async demanded(args: DemandedArgs): Promise<void> {
-    if (!this.isOurs(args.source)) return;
-    const claimId = String(BigInt(args.claimId));
-    const claim = await this.parts.store.get<ClaimDocument>(COLLECTION.claims, orderedId(claimId));
-    const unit = unitFromChain(args.unit);
-    if (claim === undefined || unit === undefined) return;
-    await this.parts.defender.demanded({ claimId, unit, deadline: Number(args.deadline) });
+  private async faulted(claimId: string): Promise<void> {
+    if (await this.parts.finalizer.ended(claimId, 'faulted')) this.parts.log.error({ claim: claimId }, 'a claim of ours was shown wrong');
   }
 }

@@ -25,6 +25,8 @@ export interface FollowOptions {
   onEvent(event: ChainEvent): Promise<void>;
   /** Called after every poll with the number of the last block whose events were handled, and the newest block's time (seconds). */
   onHead?(block: { readonly number: bigint; readonly timestamp: bigint }): Promise<void>;
+  /** Called after blocks were read again: at a start, and where the chain has put others in their place. What they held may be gone. */
+  onRewound?(): Promise<void>;
   /** Called when a poll fails; the next one tries again from the same block. */
   onError(error: unknown): void;
 }
@@ -40,6 +42,8 @@ interface Place {
   span: bigint;
   /** The last block handled; unknown at a start. */
   handled: { readonly number: bigint; readonly hash: string } | undefined;
+  /** Blocks are read again, and `onRewound` was not told of it yet. */
+  isRewound: boolean;
 }
 
 /**
@@ -47,7 +51,7 @@ interface Place {
  * has put another block in the place of the last one handled, the blocks before it are read again.
  */
 export async function follow(options: FollowOptions, signal: AbortSignal): Promise<void> {
-  const place: Place = { span: MOST_BLOCKS, handled: undefined };
+  const place: Place = { span: MOST_BLOCKS, handled: undefined, isRewound: false };
   let failures = 0;
   while (!signal.aborted) {
     try {
@@ -79,15 +83,20 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
     place.handled = { number: to, hash };
     next = to + 1n;
   }
-  if (!signal.aborted) await options.onHead?.({ number: last, timestamp: head.timestamp });
+  if (signal.aborted) return;
+  if (place.isRewound) await options.onRewound?.();
+  place.isRewound = false;
+  await options.onHead?.({ number: last, timestamp: head.timestamp });
 }
 
 /** Where to go on: behind the cursor while the chain still holds what was handled, else some blocks before it. */
-async function firstBlock(options: FollowOptions, { handled }: Place, last: bigint): Promise<bigint> {
+async function firstBlock(options: FollowOptions, place: Place, last: bigint): Promise<bigint> {
+  const { handled } = place;
   const cursor = await options.loadCursor();
   if (cursor === undefined) return options.fromBlock;
   if (last <= cursor && handled !== undefined) return cursor + 1n;
   if (handled !== undefined && (await options.client.getBlock({ blockNumber: handled.number })).hash === handled.hash) return cursor + 1n;
+  place.isRewound = true;
   const rewound = cursor + 1n - REWIND;
   return rewound > options.fromBlock ? rewound : options.fromBlock;
 }

@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-it('a defence that failed until its queue gave it up begins again with the next block', async () => {
+it('a defence that failed begins again with every block', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-defend-'));
   const state = openStateDirectory(folder, 'node');
   const queue = embeddedQueue(state, { firstDelay: 0, longestDelay: 0 });
@@ -26,9 +26,11 @@ it('a defence that failed until its queue gave it up begins again with the next 
     () => rmSync(folder, { recursive: true, force: true }),
   );
   let isAway = true;
+  let tried = 0;
   const posted: string[] = [];
   const defence: Defence = {
     isOpen: async () => {
+      tried++;
       if (isAway) throw new Error('the endpoint is away');
       return posted.length === 0;
     },
@@ -39,12 +41,19 @@ it('a defence that failed until its queue gave it up begins again with the next 
     },
     postAnswers: async () => {},
   };
-  const defender = new Defender(embeddedStore(state), queue, defence, createLog({ name: 'test', level: 'silent' }));
+  const log = createLog({ name: 'test', level: 'silent' });
+  const defender = new Defender({ store: embeddedStore(state), queue, defence, log, alarmSeconds: 10 });
   defender.start();
   await defender.demanded({ claimId: '7', unit: TENSOR_ROOTS, deadline: 1_000 });
-  await until('the queue gives up', async () => (await queue.counts('defend')).dead === 1, 60);
+  await until('three attempts', async () => {
+    await defender.wake(2);
+    return tried >= 3;
+  });
+  expect(posted).toEqual([]);
   isAway = false;
-  await defender.wake(500);
-  await until('the answer', async () => posted.length === 1, 20);
+  await until('the answer', async () => {
+    await defender.wake(3);
+    return posted.length === 1;
+  });
   expect(posted).toEqual(['7']);
 });

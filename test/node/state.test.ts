@@ -8,7 +8,7 @@ import { AssayError } from '../../core/errors.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
 import type { Queue } from '../../prover/queue/port.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
-import { openStateDirectory, type StateDirectory } from '../../runtime/state-directory.ts';
+import { openStateDirectory, STATE_VERSION, type StateDirectory } from '../../runtime/state-directory.ts';
 import { queueConformance } from './queue-conformance.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -99,8 +99,10 @@ describe('a state directory', () => {
     const directory = folder();
     await openStateDirectory(directory, 'node').close();
     expect(codeOf(() => open(directory, 'challenger'))).toBe('STATE_FOREIGN');
-    writeFileSync(path.join(directory, 'version'), 'node 999\n');
-    expect(codeOf(() => open(directory))).toBe('STATE_VERSION');
+    for (const version of [STATE_VERSION - 1, STATE_VERSION + 1]) {
+      writeFileSync(path.join(directory, 'version'), `node ${version}\n`);
+      expect(codeOf(() => open(directory))).toBe('STATE_VERSION');
+    }
   });
 
   it('is refused where a file is in its place', () => {

@@ -1,0 +1,123 @@
+import type { Address } from 'viem';
+import { readClocks } from '../contracts/client/board/read.ts';
+import { follow } from '../contracts/client/follow.ts';
+import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { coverageChannelsAbi } from '../contracts/client/generated/coverageChannels.ts';
+import { requestsAbi } from '../contracts/client/generated/requests.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Catalog } from './catalog.ts';
+import type { NodeChain } from './chain.ts';
+import { ClaimBook } from './claims.ts';
+import { Defender } from './defend.ts';
+import { COLLECTION } from './documents.ts';
+import { Finalizer } from './finalize.ts';
+import type { InputStore } from './inputs.ts';
+import type { ClaimMaterial } from './material.ts';
+import type { NodeMetrics } from './metrics.ts';
+import type { Queue } from './queue/port.ts';
+import { RequestDesk, type RequestDeskParts } from './requests.ts';
+import type { Store } from './store/port.ts';
+import { Submitter } from './submit.ts';
+import { Watcher } from './watch.ts';
+
+export interface ChainSideParts {
+  readonly chain: NodeChain;
+  readonly owner: Address;
+  /** Block of the deployment: nothing of interest lies before. */
+  readonly fromBlock: bigint;
+  readonly store: Store;
+  readonly queue: Queue;
+  readonly catalog: Catalog;
+  readonly inputs: InputStore;
+  readonly material: ClaimMaterial;
+  readonly policy: RequestDeskParts['policy'];
+  readonly confirmations: number;
+  readonly pollMilliseconds: number;
+  readonly alarmSeconds: number;
+  readonly log: Log;
+  readonly metrics?: NodeMetrics | undefined;
+}
+
+export interface ChainSide {
+  /** Input bytes came in under these names. */
+  inputArrived(names: readonly (string | null)[]): Promise<void>;
+  /** Follows no more and lets what is being sent be mined; the queue is closed by its owner, before. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Everything of a node that speaks with the chain: follows its events, decides on requests, sends what workers prepared, defends and
+ * ends claims. One per stake.
+ */
+export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> {
+  const { chain, owner, store, queue, material, log, metrics } = parts;
+  const clocks = await readClocks(chain.client, chain.addresses.board);
+  const defence = {
+    isOpen: (...demand: Parameters<NodeChain['isDemandOpen']>) => chain.isDemandOpen(...demand),
+    rootsOf: async (claimId: string) => (await material.traces.get(claimId)).roots,
+    dataOf: (...unit: Parameters<ClaimMaterial['dataOf']>) => material.dataOf(...unit),
+    postRoots: (...roots: Parameters<NodeChain['postRoots']>) => chain.postRoots(...roots),
+    postAnswers: (...answers: Parameters<NodeChain['postAnswers']>) => chain.postAnswers(...answers),
+  };
+  const defender = new Defender({ store, queue, defence, log, alarmSeconds: parts.alarmSeconds, metrics });
+  const finality = {
+    quietEnd: (claimedAt: number) => claimedAt + clocks.window + 1,
+    standing: (claimId: string) => chain.standing(claimId),
+    finalize: (claim: Parameters<NodeChain['finalize']>[0]) => chain.finalize(claim),
+  };
+  const finalizer = new Finalizer(store, finality, log);
+  const claims = new ClaimBook({ owner, store, chain, finalizer, log });
+  const { catalog, inputs, policy } = parts;
+  const desk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, policy, log });
+  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, log });
+  // Chain time, before events of the past are judged by it.
+  await watcher.onHead((await chain.client.getBlock()).timestamp);
+  // Defending comes first; then what a restart left in the queue; then what is new.
+  defender.start();
+  new Submitter({ store, queue, chain, catalog, inputs, log }).start();
+  const stopFollowing = startFollowing(parts, watcher);
+  return {
+    inputArrived: (names) => watcher.inputArrived(names),
+    stop: async () => {
+      await stopFollowing();
+      await finalizer.idle();
+      await chain.sender.idle();
+    },
+  };
+}
+
+function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<void> {
+  const { chain, store, log } = parts;
+  const { requests, board, channels } = chain.addresses;
+  const abort = new AbortController();
+  const following = follow(
+    {
+      client: chain.client,
+      contracts: [
+        { address: requests, abi: requestsAbi },
+        { address: board, abi: claimBoardAbi },
+        { address: channels, abi: coverageChannelsAbi },
+      ],
+      fromBlock: parts.fromBlock,
+      confirmations: BigInt(parts.confirmations),
+      pollMilliseconds: parts.pollMilliseconds,
+      loadCursor: async () => {
+        const block = await store.get<string>(COLLECTION.cursor, 'chain');
+        return block === undefined ? undefined : BigInt(block);
+      },
+      saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(block)),
+      onEvent: (event) => watcher.onEvent(event),
+      onRewound: () => watcher.onRewound(),
+      onHead: ({ number, timestamp }) => {
+        parts.metrics?.chainBlock.set(Number(number));
+        return watcher.onHead(timestamp);
+      },
+      onError: (error) => log.warn({ error }, 'the chain could not be followed; trying again'),
+    },
+    abort.signal,
+  );
+  return async () => {
+    abort.abort();
+    await following;
+  };
+}

@@ -1,0 +1,70 @@
+import { type Address, isAddressEqual } from 'viem';
+import type { Log } from '../runtime/log.ts';
+import { isReceipt, type NodeChain, STATUS } from './chain.ts';
+import { below, type ClaimDocument, COLLECTION, claimSchema, load, orderedId, type Pointer, receiptFault } from './documents.ts';
+import type { Finalizer } from './finalize.ts';
+import type { Store } from './store/port.ts';
+
+export interface ClaimBookParts {
+  readonly owner: Address;
+  readonly store: Store;
+  readonly chain: NodeChain;
+  readonly finalizer: Finalizer;
+  readonly log: Log;
+}
+
+/** Our claims as the chain has them. What is on chain in our name is ours to defend, whether this node remembers making it or not. */
+export class ClaimBook {
+  private readonly parts: ClaimBookParts;
+
+  constructor(parts: ClaimBookParts) {
+    this.parts = parts;
+  }
+
+  /** The chain shows a claim: on a request, or by a receipt that its customer opened. @returns whether it is ours and open */
+  async opened(claimId: string, output: string): Promise<boolean> {
+    const { owner, store, chain, finalizer, log } = this.parts;
+    const view = await chain.claimView(claimId);
+    if (!view.open || !isAddressEqual(view.prover, owner)) return false;
+    const id = orderedId(claimId);
+    const known = await load(store, claimSchema, COLLECTION.claims, id);
+    if (known === undefined || known.modelId !== view.modelId || known.input !== view.inputRoot) {
+      // Receipts become claims this way; a claim on a request was sent by another process with our key, or our memory is gone.
+      if (!isReceipt(claimId))
+        log.error({ claim: claimId }, 'a claim of ours that this node does not remember; it is defended all the same');
+      const adopted: ClaimDocument = {
+        claimId,
+        modelId: view.modelId,
+        input: view.inputRoot,
+        output,
+        fault: isReceipt(claimId) ? await receiptFault(store, claimId) : null,
+        state: 'open',
+        claimedAt: Number(view.claimedAt),
+      };
+      await store.put(COLLECTION.claims, id, adopted);
+    }
+    await finalizer.opened(claimId, { claimedAt: Number(view.claimedAt), output });
+    return true;
+  }
+
+  /** Names of requests whose claims were open and are not on chain any more; they are prepared again. */
+  async lost(): Promise<string[]> {
+    const { store, chain, finalizer } = this.parts;
+    const gone: string[] = [];
+    for await (const [, { id }] of below<Pointer>(store, COLLECTION.claimsOpen, '')) {
+      const claim = await load(store, claimSchema, COLLECTION.claims, id);
+      // A receipt has to be opened again by its customer, which is an event like the first.
+      if (claim?.state !== 'open' || isReceipt(claim.claimId)) continue;
+      if ((await chain.request(claim.claimId)).status !== STATUS.open) continue;
+      await finalizer.ended(claim.claimId, 'prepared');
+      gone.push(claim.claimId);
+    }
+    return gone;
+  }
+
+  /** Whether a demand is on a claim of ours that is to be defended. */
+  async isOurs(claimId: string): Promise<boolean> {
+    const known = await load(this.parts.store, claimSchema, COLLECTION.claims, orderedId(claimId));
+    return known?.state === 'open' ? true : this.opened(claimId, known?.output ?? '0x');
+  }
+}
