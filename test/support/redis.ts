@@ -18,8 +18,8 @@ export interface RedisServer {
  * Starts `redis-server` (Debian package redis-server) on 127.0.0.1 and resolves when it answers; about 50 ms.
  * It refuses to evict keys, as a job queue requires. It ends with this process.
  */
-export async function startRedis(): Promise<RedisServer> {
-  const port = await freePort();
+export async function startRedis(options: { readonly port?: number } = {}): Promise<RedisServer> {
+  const port = options.port ?? (await freePort());
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-redis-'));
   const memory = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
   const child = spawn('redis-server', ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, ...memory], { stdio: 'ignore' });
