@@ -11,7 +11,7 @@ import { keyWeakness } from './key-weakness.ts';
 import { writeR1cs } from './r1cs-file.ts';
 import { coefficientSection } from './setup/coefficients.ts';
 import { ceremonyText, hashFile, readSetupRecord, readVerificationKey, SETUP_FILES, type SetupRecord, sha256 } from './setup/files.ts';
-import { readCeremony, readSection, readSections } from './setup/key-file.ts';
+import { readCeremony, readSection, readSections, readSizes } from './setup/key-file.ts';
 import { publishedPower } from './setup/powers-of-tau.ts';
 import { transcriptHash } from './setup.ts';
 import type { SnarkjsRequest } from './snarkjs-child.ts';
@@ -94,8 +94,8 @@ async function checkCircuit({ directory, record, circuit }: Subject): Promise<Au
 /** The key's own copy of the A and B parts, row by row, and its sizes. */
 async function checkProvingKey({ circuit, zkey }: Subject): Promise<AuditCheck[]> {
   const sections = await readSections(zkey);
-  const header = Buffer.from(await readSection(zkey, sections, 2, 1 << 16));
-  const sizes = [header.readUInt32LE(72), header.readUInt32LE(76), header.readUInt32LE(80)];
+  const { wires, signals, domain } = await readSizes(zkey, sections);
+  const sizes = [wires, signals, domain];
   const expected = [circuit.system.wireCount, circuit.layout.count, circuit.report.domain];
   const coefficients = Buffer.from(await readSection(zkey, sections, 4));
   const same = sameCoefficients(coefficients, circuit);

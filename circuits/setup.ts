@@ -20,8 +20,9 @@ import {
   type SetupRecord,
   sha256,
 } from './setup/files.ts';
-import { readCeremony, readSections } from './setup/key-file.ts';
+import { isKeyOf, readCeremony, readSections } from './setup/key-file.ts';
 import { publishedPower } from './setup/powers-of-tau.ts';
+import { withWork } from './setup/work.ts';
 import type { SnarkjsRequest } from './snarkjs-child.ts';
 
 export interface SetupOptions extends ChildOptions {
@@ -39,22 +40,9 @@ export interface CeremonyOptions extends ChildOptions {
 }
 
 const SNARKJS = './snarkjs-child.ts';
-const WORK = '.setup';
 
 function snarkjs<Result>(request: SnarkjsRequest, options: ChildOptions): Promise<Result> {
   return runChild<Result>(SNARKJS, request, options);
-}
-
-/** Files of a setup in the making: a directory of their own, so that an interrupted setup leaves nothing that looks complete. */
-async function withWork<T>(directory: string, act: (work: string) => Promise<T>): Promise<T> {
-  const work = path.join(directory, WORK);
-  await rm(work, { recursive: true, force: true });
-  await mkdir(work, { recursive: true });
-  try {
-    return await act(work);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
 }
 
 /** keccak of the canonical JSON of everything that happened: ceremony, circuit and key. */
@@ -129,7 +117,7 @@ async function makeDevelopmentKey(work: string, circuit: CompiledCircuit, option
     options.cacheDirectory === undefined
       ? undefined
       : path.join(options.cacheDirectory, `${await hashFile(path.join(work, SETUP_FILES.r1cs), 'sha256')}.zkey`);
-  if (cached !== undefined && (await stat(cached).catch(() => undefined))?.isFile()) {
+  if (cached !== undefined && (await isKeyOf(cached, circuit))) {
     await copyFile(cached, zkey);
     return;
   }
@@ -145,7 +133,7 @@ async function makeDevelopmentKey(work: string, circuit: CompiledCircuit, option
  * Makes a development key for the model in `directory`: fast, and worth nothing to strangers, since whoever ran it could have kept the
  * secrets. Its provenance is zero, which is part of the model's identity. A complete setup of the same program is kept as it is.
  * Writes circuit.r1cs, proving.zkey, verification_key.json, setup.json. Cost: about 20 s for 2^17 constraints on two cores.
- * @throws AssayError NOT_IN_ZK_TIER, FILE_MISSING, CANCELLED
+ * @throws AssayError NOT_IN_ZK_TIER, FILE_MISSING, SETUP_RUNNING, CANCELLED
  */
 export async function setupDevelopment(directory: string, options: SetupOptions = {}): Promise<SetupRecord> {
   const { program, programBytes } = await readModelDirectory(directory);
@@ -207,7 +195,7 @@ async function contributeAll(work: string, names: readonly string[], { beacon, .
  * Makes a real key from a prepared powers-of-tau file: first key, contributions, beacon, then snarkjs's full verification. Provenance is
  * the hash of the transcript. Sound unless every contributor (and those of the powers of tau) kept and pooled their secrets.
  * An interrupted setup leaves no setup.json and starts over. Cost: minutes from 2^14 on.
- * @throws AssayError PTAU_UNKNOWN, CEREMONY_OPTIONS, KEY_REFUSED, NOT_IN_ZK_TIER, CANCELLED
+ * @throws AssayError PTAU_UNKNOWN, CEREMONY_OPTIONS, KEY_REFUSED, NOT_IN_ZK_TIER, SETUP_RUNNING, CANCELLED
  */
 export async function setupFromPtau(directory: string, ptauFile: string, options: CeremonyOptions): Promise<SetupRecord> {
   const names = requireCeremonyOptions(options);
@@ -228,7 +216,7 @@ export async function setupFromPtau(directory: string, ptauFile: string, options
 
 /**
  * Takes over a key that others made for this model's circuit (a ceremony of many machines with `snarkjs zkey contribute`), after the
- * same full verification. @throws AssayError KEY_REFUSED, PTAU_UNKNOWN
+ * same full verification. @throws AssayError KEY_REFUSED, PTAU_UNKNOWN, SETUP_RUNNING
  */
 export async function setupFromKey(
   directory: string,

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { AssayError } from '../../core/errors.ts';
+import type { CompiledCircuit } from '../compile.ts';
 import type { Contribution } from './files.ts';
 
 /** Where the sections of an iden3 binary file lie. */
@@ -55,6 +56,30 @@ export async function readSection(file: string, sections: Sections, id: number, 
     return bytes;
   } finally {
     await handle.close();
+  }
+}
+
+export interface KeySizes {
+  readonly wires: number;
+  readonly signals: number;
+  readonly domain: number;
+}
+
+/** What section 2 says of the circuit that a key is for. */
+export async function readSizes(file: string, sections: Sections): Promise<KeySizes> {
+  const header = Buffer.from(await readSection(file, sections, 2, 1 << 16));
+  if (header.length < 84) malformed(file, 'its header ends early');
+  return { wires: header.readUInt32LE(72), signals: header.readUInt32LE(76), domain: header.readUInt32LE(80) };
+}
+
+/** Whether a file is a whole key of this circuit's sizes: what a half-written or foreign file in a cache is not. */
+export async function isKeyOf(file: string, { layout, report }: Pick<CompiledCircuit, 'layout' | 'report'>): Promise<boolean> {
+  try {
+    const { wires, signals, domain } = await readSizes(file, await readSections(file));
+    return wires === report.wires && signals === layout.count && domain === report.domain;
+  } catch (error) {
+    if (error instanceof AssayError || (error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 
