@@ -30,17 +30,19 @@ export interface Range {
 
 const MASK = 1e6;
 
-export function rangesOf(net: Net, runs: readonly (readonly Values[])[]): Range[] {
+/** Least and greatest value that calibration saw in every tensor, zero included. */
+export function rangesOf(net: Net, runs: readonly (readonly Values[])[], live: readonly (Uint8Array | undefined)[]): Range[] {
   return net.nodes.map((_, id) => {
     let low = 0;
     let high = 0;
     let masked = false;
     for (const values of runs) {
-      for (const v of values[id]!) {
+      values[id]!.forEach((v, e) => {
+        if (live[id]?.[e] === 0) return;
         if (v < -MASK) masked = true;
         else if (v < low) low = v;
         else if (v > high) high = v;
-      }
+      });
     }
     return { low, high, masked };
   });
@@ -83,7 +85,7 @@ function exactNodes(net: Net): boolean[] {
         exact.push(node.integer && node.table.every(isInteger));
         break;
       case 'unary':
-        exact.push(WHOLE.has(node.name));
+        exact.push(WHOLE.has(node.name) || (all && (node.name === 'Abs' || node.name === 'Square')));
         break;
       case 'map':
         exact.push(all && node.constants.every((c) => isInteger(c) && Math.abs(c) < MASK));

@@ -9,11 +9,22 @@ export interface TestTensor {
   readonly type?: number;
 }
 
+/** Whole numbers become integer attributes, unless they are wrapped. */
+export type TestAttribute = number | string | readonly number[] | { readonly float: number } | { readonly graph: TestSubgraph };
+
+/** The graph of an If, Loop or Scan: inputs are float32 unless a type is given. */
+export interface TestSubgraph {
+  readonly nodes: readonly TestNode[];
+  readonly inputs?: Readonly<Record<string, number>>;
+  readonly outputs: readonly string[];
+  readonly constants?: readonly TestTensor[];
+}
+
 export interface TestNode {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes?: Readonly<Record<string, number | string | readonly number[]>>;
+  readonly attributes?: Readonly<Record<string, TestAttribute>>;
   readonly domain?: string;
   readonly name?: string;
 }
@@ -24,18 +35,48 @@ export interface TestModel {
   readonly outputs: readonly string[];
   readonly constants?: readonly TestTensor[];
   readonly opset?: number;
+  /** ONNX element types of inputs that are not float32. */
+  readonly types?: Readonly<Record<string, number>>;
 }
 
 const text = new TextEncoder();
 
-function attribute(name: string, value: number | string | readonly number[]): object {
+function nodeMessage(node: TestNode): object {
+  return {
+    opType: node.operator,
+    name: node.name ?? '',
+    domain: node.domain ?? '',
+    input: node.inputs,
+    output: node.outputs,
+    attribute: Object.entries(node.attributes ?? {}).map(([name, value]) => attribute(name, value)),
+  };
+}
+
+function subgraphMessage({ nodes, inputs = {}, outputs, constants = [] }: TestSubgraph): object {
+  return {
+    name: 'inner',
+    node: nodes.map(nodeMessage),
+    initializer: constants.map(tensorMessage),
+    // Counters and conditions are scalars; shapes of the rest are for the runtime to find.
+    input: Object.entries(inputs).map(([name, elemType]) => ({
+      name,
+      type: { tensorType: { elemType, ...(elemType === 1 ? {} : { shape: { dim: [] } }) } },
+    })),
+    output: outputs.map((name) => ({ name })),
+  };
+}
+
+function attribute(name: string, value: TestAttribute): object {
+  if (typeof value === 'object' && 'float' in value) return { name, type: 1, f: value.float };
+  if (typeof value === 'object' && 'graph' in value) return { name, type: 5, g: encodeMessage('Graph', subgraphMessage(value.graph)) };
   if (typeof value === 'string') return { name, type: 3, s: text.encode(value) };
-  if (typeof value === 'number') return Number.isInteger(value) ? { name, type: 2, i: value, f: value } : { name, type: 1, f: value };
+  if (typeof value === 'number') return Number.isInteger(value) ? { name, type: 2, i: value } : { name, type: 1, f: value };
   return value.every(Number.isInteger) ? { name, type: 7, ints: value } : { name, type: 6, floats: value };
 }
 
 function tensorMessage({ name, dims, values, type = 1 }: TestTensor): object {
-  return type === 7 ? { name, dims, dataType: 7, int64Data: values } : { name, dims, dataType: type, floatData: values };
+  if (type === 7) return { name, dims, dataType: 7, int64Data: values };
+  return { name, dims, dataType: type, ...(type === 1 ? { floatData: values } : { int32Data: values }) };
 }
 
 function valueInfo(name: string, dims: readonly (number | string)[], elemType = 1): object {
@@ -53,19 +94,15 @@ export function encodeMessage(type: string, message: object): Uint8Array {
 export function modelMessage(model: TestModel): { graph: Record<string, unknown>; opsetImport: object[]; irVersion: number } {
   return {
     irVersion: 8,
-    opsetImport: [{ domain: '', version: model.opset ?? 17 }],
+    opsetImport: [
+      { domain: '', version: model.opset ?? 17 },
+      { domain: 'com.microsoft', version: 1 },
+    ],
     graph: {
       name: 'test',
-      node: model.nodes.map((node) => ({
-        opType: node.operator,
-        name: node.name ?? '',
-        domain: node.domain ?? '',
-        input: node.inputs,
-        output: node.outputs,
-        attribute: Object.entries(node.attributes ?? {}).map(([name, value]) => attribute(name, value)),
-      })),
+      node: model.nodes.map(nodeMessage),
       initializer: (model.constants ?? []).map(tensorMessage),
-      input: Object.entries(model.inputs).map(([name, dims]) => valueInfo(name, dims)),
+      input: Object.entries(model.inputs).map(([name, dims]) => valueInfo(name, dims, model.types?.[name])),
       output: model.outputs.map((name) => ({ name })),
     },
   };

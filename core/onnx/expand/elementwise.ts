@@ -1,7 +1,7 @@
 import { intAttribute } from '../graph.ts';
 import { elementTypeCode } from '../parse-tensor.ts';
 import { refuseNode } from '../refuse.ts';
-import { isFloat, tensor } from '../tensor.ts';
+import { type ElementType, isFloat, tensor } from '../tensor.ts';
 import { axisLast, type Builder, type Expansion, undone } from './builder.ts';
 
 const FLOAT = 1;
@@ -10,10 +10,14 @@ function asFloat(b: Builder, name: string): string {
   return b.op('Cast', [name], { to: FLOAT });
 }
 
-/** |a / b| rounded down, exactly for whole numbers: half a unit keeps the quotient away from the edge below it. */
-function wholeQuotient(b: Builder, magnitudeA: string, magnitudeB: string): string {
-  const numerator = b.op('Add', [asFloat(b, magnitudeA), b.scalar(0.5)]);
-  return b.op('Floor', [b.op('Div', [numerator, asFloat(b, magnitudeB)])]);
+/**
+ * ⌊a / b⌋ of whole numbers from 0 and from 1 on. As (2a + 1) / 2b the quotient stays half a unit of b away from the edge below
+ * it, so that its own rounding does no harm.
+ */
+function wholeQuotient(b: Builder, dividend: string, divisor: string, type: ElementType): string {
+  const two = b.scalar(2, type);
+  const numerator = b.op('Add', [b.op('Mul', [dividend, two]), b.scalar(1, type)]);
+  return b.op('Floor', [b.op('Div', [asFloat(b, numerator), asFloat(b, b.op('Mul', [divisor, two]))])]);
 }
 
 /** Division of integers truncates: sign(a)·sign(b)·⌊|a| / |b|⌋. A constant divisor makes a table of it. */
@@ -21,7 +25,7 @@ function divide(b: Builder): readonly string[] | undefined {
   const [x, y] = [b.input(0), b.input(1)];
   if (isFloat(x.type) || (x.constant !== undefined && y.constant !== undefined) || y.constant !== undefined) return undefined;
   const to = elementTypeCode(x.type);
-  const quotient = wholeQuotient(b, b.op('Abs', [x.name]), b.op('Abs', [y.name]));
+  const quotient = wholeQuotient(b, b.op('Abs', [x.name]), b.op('Abs', [y.name]), x.type);
   if (x.type.startsWith('u') && y.type.startsWith('u')) return [b.op('Cast', [quotient], { to })];
   const sign = b.op('Mul', [b.op('Sign', [x.name]), b.op('Sign', [y.name])]);
   return [b.op('Mul', [b.op('Cast', [quotient], { to }), sign])];
@@ -42,9 +46,9 @@ function modulo(b: Builder): readonly string[] | undefined {
   const [signs, sizes] = [b.op('Sign', [y.name]), b.op('Abs', [y.name])];
   let quotient: string;
   if (truncates) {
-    const size = wholeQuotient(b, b.op('Abs', [x.name]), sizes);
+    const size = wholeQuotient(b, b.op('Abs', [x.name]), sizes, x.type);
     quotient = b.op('Mul', [b.op('Cast', [size], { to }), b.op('Mul', [b.op('Sign', [x.name]), signs])]);
-  } else quotient = b.op('Cast', [wholeQuotient(b, b.op('Mul', [x.name, signs]), sizes)], { to });
+  } else quotient = b.op('Cast', [wholeQuotient(b, b.op('Mul', [x.name, signs]), sizes, x.type)], { to });
   const back = truncates ? y.name : sizes;
   const product = b.op('Mul', [quotient, back]);
   // ⌊a·sign(b) / |b|⌋·b: the sign of the divisor moves to the dividend and back.

@@ -54,7 +54,7 @@ function interpolate(b: Builder): readonly string[] {
   if (mode !== 'linear' && mode !== 'cubic') refuseNode(node, `interpolation mode '${mode}' is not supported`, { mode });
   const coordinate = legacy ? 'asymmetric' : stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel');
   const antialias = intAttribute(node, 'antialias', 0) === 1;
-  const leaveOut = antialias || intAttribute(node, 'exclude_outside', 0) === 1;
+  const leaveOut = intAttribute(node, 'exclude_outside', 0) === 1;
   const plans = resizePlan(node, x.dims, inputs);
   const axes = (intsAttribute(node, 'axes') ?? x.dims.map((_, axis) => axis)).map((axis) => normalizeAxis(axis, rank));
   const roi = inputs[1]?.data;
@@ -73,10 +73,8 @@ function interpolate(b: Builder): readonly string[] {
     });
     outside[axis] = at.map((center) => crops && (center < 0 || center > from - 1));
     if (to === from && at.every((center, i) => center === i)) return;
-    // A linear kernel that may not leave its taps out stops at the edge.
-    const clamped = mode === 'linear' && !leaveOut ? at.map((center) => Math.min(from - 1, Math.max(0, center))) : at;
     const stretch = antialias ? Math.max(1, 1 / scale) : 1;
-    const matrix = weightsOf({ from, to, at: clamped, stretch }, kernel, mode === 'linear' ? 1 : 2, leaveOut);
+    const matrix = weightsOf({ from, to, at, stretch }, kernel, mode === 'linear' ? 1 : 2, leaveOut);
     const perm = axisLast(rank, axis);
     const product = b.op('MatMul', [b.transpose(result, perm), b.tensor(tensor('float32', [from, to], matrix))]);
     result = b.transpose(product, undone(perm));

@@ -79,20 +79,26 @@ function gatherElements(b: Builder): readonly string[] | undefined {
   return [b.transpose(taken, undone(perm))];
 }
 
-/** Indices that vary over several axes: one flat index, for which negative ones must not occur. */
+/** Indices that vary over several axes: one flat index. Modulo its axis an index from the end becomes one from the start. */
 function gatherNd(b: Builder): readonly string[] | undefined {
   const { node } = b;
   const [x, indices] = [b.input(0), b.input(1)];
   if (indices.constant !== undefined) return undefined;
-  if (intAttribute(node, 'batch_dims', 0) !== 0) refuseNode(node, 'indices that vary together with batch axes are not supported');
+  const batch = intAttribute(node, 'batch_dims', 0);
   const depth = indices.dims[indices.dims.length - 1]!;
-  const strides = stridesOf(x.dims.slice(0, depth));
+  const dims = x.dims.slice(batch, batch + depth);
+  const strides = stridesOf(dims);
   const parts = b.many('Split', [indices.name, b.ints(new Array<number>(depth).fill(1))], { axis: -1 }, depth);
   const flat = parts
+    .map((part, d) => b.op('Mod', [part, b.scalar(dims[d]!, indices.type)]))
     .map((part, d) => b.op('Mul', [part, b.scalar(strides[d]!, indices.type)]))
     .reduce((sum, part) => b.op('Add', [sum, part]));
-  const rows = b.reshape(x.name, [elementCount(x.dims.slice(0, depth)), ...x.dims.slice(depth)]);
-  return [b.op('Gather', [rows, b.reshape(flat, indices.dims.slice(0, -1))], { axis: 0 })];
+  const rows = elementCount(indices.dims.slice(0, -1));
+  const perBatch = elementCount(indices.dims.slice(batch, -1));
+  const starts = Array.from({ length: rows }, (_, row) => Math.floor(row / perBatch) * elementCount(dims));
+  const placed = batch === 0 ? flat : b.op('Add', [b.reshape(flat, [rows]), b.tensor(tensor(indices.type, [rows], starts))]);
+  const data = b.reshape(x.name, [elementCount(x.dims.slice(0, batch + depth)), ...x.dims.slice(batch + depth)]);
+  return [b.op('Gather', [data, b.reshape(placed, indices.dims.slice(0, -1))], { axis: 0 })];
 }
 
 /** Entries of an axis chosen by flags that are known in advance. */

@@ -1,8 +1,9 @@
 import { broadcastDims } from '../evaluate/broadcast.ts';
+import { evaluateNode } from '../evaluate/index.ts';
 import { scalarFunction } from '../evaluate/unary.ts';
 import type { GraphNode } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { elementCount, isFloat, type Tensor } from '../tensor.ts';
+import { elementCount, type Tensor, tensor } from '../tensor.ts';
 import type { Lowering } from './context.ts';
 import { affine, expanded, frame, framed, mapped, multiplied, pair, unary, unaryWith, weightedSum } from './elementwise.ts';
 import { constantBounds, lowerMovement } from './movement.ts';
@@ -48,11 +49,13 @@ function quotient(context: Lowering, node: GraphNode, a: View, b: View): Value {
 }
 
 const division: Lower = (context, node) => {
+  // Integers truncate; two that vary were written otherwise before.
+  if (context.integerValued.has(node.outputs[0]!)) {
+    withConstant(context, node);
+    return;
+  }
   const [a, b] = [context.input(node, 0), context.input(node, 1)];
-  if (context.integerValued.has(node.outputs[0]!))
-    refuseNode(node, 'division of integers (which truncates) is not supported', {}, 'cast to float before the division');
   if (isConstant(b)) {
-    if (!isFloat(b.constant.type)) refuseNode(node, 'integer division of varying values is not supported');
     if (b.constant.data.some((x) => x === 0)) refuseNode(node, 'a constant divisor is zero');
     context.set(
       node,
@@ -100,6 +103,22 @@ const power: Lower = (context, node) => {
     0,
     unaryWith(context, node, exponent.view, base.constant, (e, b) => b ** e),
   );
+};
+
+/** A function of one value that varies and one that does not, as the float reference computes it: a table. Integers stay integers. */
+const withConstant: Lower = (context, node) => {
+  const [a, b] = [context.input(node, 0), context.input(node, 1)];
+  const of = (position: number, value: number): Tensor => tensor(context.types.get(node.inputs[position]!) ?? 'float32', [], [value]);
+  const both = (x: number, y: number): number => evaluateNode(node, [of(0, x), of(1, y)])[0]!.data[0]!;
+  const name = context.integerValued.has(node.outputs[0]!) ? 'Truncate' : node.operator;
+  if (isConstant(b)) context.set(node, 0, unaryWith(context, node, context.asView(a), b.constant, both, name));
+  else if (isConstant(a))
+    context.set(
+      node,
+      0,
+      unaryWith(context, node, b.view, a.constant, (x, c) => both(c, x), name),
+    );
+  else refuseNode(node, 'of two operands that vary this operator is not supported');
 };
 
 function clip(low: number, high: number): Lower {
@@ -286,6 +305,11 @@ export const ARITHMETIC: Readonly<Record<string, Lower>> = {
   Mul: multiplication,
   Div: division,
   Pow: power,
+  Mod: withConstant,
+  BitShift: withConstant,
+  BitwiseAnd: withConstant,
+  BitwiseOr: withConstant,
+  BitwiseXor: withConstant,
   Sum: total,
   Mean: total,
   Min: extremum(true),

@@ -1,6 +1,6 @@
 import type { GraphNode } from '../graph.ts';
 import { refuse, refuseNode } from '../refuse.ts';
-import { elementCount, type Tensor, tensor } from '../tensor.ts';
+import { type ElementType, elementCount, type Tensor, tensor } from '../tensor.ts';
 import type { Held, NetNode } from './net.ts';
 import { identity, isConstant, isIdentity, type Value, type View } from './view.ts';
 
@@ -13,10 +13,14 @@ export class Lowering {
   readonly notes: string[] = [];
   /** ONNX tensors whose type is an integer or boolean one. */
   readonly integerValued = new Set<string>();
+  /** Element type of every ONNX tensor. */
+  readonly types = new Map<string, ElementType>();
   /** Integer tensors that hold the file's own integers: inputs and what is computed from them, not the results of QuantizeLinear. */
   readonly rawIntegers = new Set<string>();
   /** Scale and zero point of tensors that the file quantizes, by name: real = (integer − zero)·scale. */
   readonly quantizedBy = new Map<string, { readonly scale: number; readonly zero: number }>();
+  /** ONNX tensors that the model gives out. */
+  readonly answers = new Set<string>();
   /** ONNX tensors that some node or output uses. */
   readonly needed = new Set<string>();
   private readonly materialized = new Map<string, number>();

@@ -82,7 +82,14 @@ export function unary(context: Lowering, view: View, name: string, f: (x: number
 }
 
 /** A scalar function that depends on a broadcast constant (PRelu, Pow by a vector). */
-export function unaryWith(context: Lowering, node: GraphNode, view: View, constant: Tensor, f: (x: number, c: number) => number): Value {
+export function unaryWith(
+  context: Lowering,
+  node: GraphNode,
+  view: View,
+  constant: Tensor,
+  f: (x: number, c: number) => number,
+  name = node.operator,
+): Value {
   const dims = broadcastDims(view.dims, constant.dims);
   if (dims === undefined) refuseNode(node, 'shapes do not broadcast');
   const at = frame(context, expanded(context, view, dims));
@@ -95,7 +102,7 @@ export function unaryWith(context: Lowering, node: GraphNode, view: View, consta
     kind: 'unary',
     length: values.length,
     sources: [at.base],
-    name: node.operator,
+    name,
     functions,
     channelInner: pattern.inner,
   });

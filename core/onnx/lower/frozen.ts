@@ -16,7 +16,6 @@ const PARAMETERS: Readonly<Record<string, readonly number[]>> = {
   DequantizeLinear: [1, 2],
   Expand: [1],
   GRU: [1, 2, 3, 4],
-  GatherND: [1],
   GroupNormalization: [1, 2],
   InstanceNormalization: [1, 2],
   LSTM: [1, 2, 3, 4],

@@ -134,9 +134,13 @@ export function lowerGraph(source: Graph, feeds: Feeds): Net {
   context.notes.push(...notes);
   const types = new Map<string, Tensor>();
   evaluateGraph(graph, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
+  for (const [name, { type }] of [...graph.constants, ...feeds, ...types]) context.types.set(name, type);
   for (const [name, value] of types) if (!isFloat(value.type)) context.integerValued.add(name);
   for (const node of graph.nodes) for (const name of node.inputs) context.needed.add(name);
-  for (const output of graph.outputs) context.needed.add(output.name);
+  for (const output of graph.outputs) {
+    context.needed.add(output.name);
+    context.answers.add(output.name);
+  }
   for (const [name, constant] of graph.constants) context.values.set(name, { constant });
   for (const input of graph.inputs) {
     const value = feeds.get(input.name)!;

@@ -127,6 +127,7 @@ function dequantizeLinear(context: Lowering, node: GraphNode): void {
  * point 0, and the integer product that follows works on reals.
  */
 function dynamicQuantize(context: Lowering, node: GraphNode): void {
+  if (node.outputs.some((name) => context.answers.has(name))) refuseNode(node, 'scales chosen at run time cannot be outputs of the model');
   context.set(node, 0, { view: context.view(node, 0) });
   context.set(node, 1, { constant: tensor('float32', [], [1]) });
   context.set(node, 2, { constant: tensor('uint8', [], [0]) });
