@@ -1,17 +1,16 @@
 import type { CompareNode, DivideNode, MultiplyNode, RescaleNode, SumNode } from '../onnx/lower/net.ts';
 import { refuse } from '../onnx/refuse.ts';
 import { EXACT_LIMIT, magnitude } from '../ops/operation.ts';
-import type { QuantizationClass } from './classes.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
+import type { QuantizationClass } from './quantization.ts';
 import {
   classOf,
   converted,
-  covering,
+  coveringSeen,
   emitRescale,
   inType,
   integerBounds,
   integerTensor,
-  observed,
   type Quantizer,
   quantizationOf,
   type RealRow,
@@ -71,7 +70,7 @@ export function multiply(q: Quantizer, id: number, node: MultiplyNode): IntegerT
 
 export function divide(q: Quantizer, id: number, node: DivideNode): IntegerTensor {
   const out = quantizationOf(q, id);
-  const { low } = observed(q, node.sources[1]!);
+  const { low } = q.ranges[node.sources[1]!]!;
   if (low < 0)
     refuse(
       `'${node.label}' divides by values that may be negative`,
@@ -81,9 +80,7 @@ export function divide(q: Quantizer, id: number, node: DivideNode): IntegerTenso
   const numerator = inType(q, node.sources[0]!, ['i16', 'u8']);
   const plain = integerTensor(q, node.sources[1]!);
   const divisor =
-    plain.quantization.zero === 0
-      ? plain
-      : converted(q, plain, covering('i16', 0, observed(q, node.sources[1]!).high * q.options.headroom, 65536));
+    plain.quantization.zero === 0 ? plain : converted(q, plain, coveringSeen(q, 'i16', { low: 0, high: q.ranges[node.sources[1]!]!.high }));
   const ratio = numerator.quantization.scale / (divisor.quantization.scale * out.scale);
   const attributes = {
     multiplier: Math.round(ratio),

@@ -2,31 +2,8 @@ import type { Values } from '../onnx/lower/evaluate.ts';
 import type { Held, Net, NetNode } from '../onnx/lower/net.ts';
 import type { ElementType } from '../tensor.ts';
 import { exactType, settleTypes } from './element-types.ts';
-import type { Quantization } from './emitter.ts';
 import { mixedJoins } from './mixed.ts';
-
-export type Mode = 'narrow' | 'wide';
-
-/** Tensors that must share one quantization, because an instruction copies values between them. */
-export interface QuantizationClass {
-  readonly members: readonly number[];
-  readonly low: number;
-  readonly high: number;
-  /** Integers that stand for themselves (tokens, flags, labels, indices): scale 1, zero 0. */
-  readonly exact: boolean;
-  readonly type: ElementType;
-  /** Steps of resolution wanted, at most those of the type: tables get by with fewer. */
-  readonly steps: number;
-  /** Fixed by the producer (softmax), or chosen when the first producer is lowered. */
-  quantization: Quantization | undefined;
-}
-
-export interface Range {
-  readonly low: number;
-  readonly high: number;
-  /** Whether masking constants (−3.4e38) occur. */
-  readonly masked: boolean;
-}
+import type { Mode, QuantizationClass, Range } from './quantization.ts';
 
 const MASK = 1e6;
 

@@ -1,22 +1,21 @@
 import type { Case } from '../cases.ts';
-import { AssayError } from '../errors.ts';
-import { execute } from '../execute.ts';
 import { evaluateNet, type Values } from '../onnx/lower/evaluate.ts';
 import { lowerGraph } from '../onnx/lower/index.ts';
-import type { InputNode, Net, NetNode } from '../onnx/lower/net.ts';
+import type { Net, NetNode } from '../onnx/lower/net.ts';
 import { parseModel } from '../onnx/parse.ts';
 import { refuse } from '../onnx/refuse.ts';
-import type { Tensor } from '../onnx/tensor.ts';
 import { LIMITS, type Program, type TensorInterface } from '../program/types.ts';
 import { validateProgram } from '../program/validate.ts';
-import { dequantizeTensor, quantizeTensor } from '../values.ts';
 import { calibrationSet, feedsOf, neighbour, randomSource } from './calibration.ts';
-import { classify, type Mode, rangesOf } from './classes.ts';
+import { classify, rangesOf } from './classes.ts';
 import { Emitter, type IntegerTensor } from './emitter.ts';
 import { compensatedFan } from './linear.ts';
+import { liveElements } from './live.ts';
 import { quantizeNode } from './nodes.ts';
+import type { Mode } from './quantization.ts';
 import { emitRescale, integerTensor, type Quantizer } from './quantizer.ts';
-import { bestOf, type CompileReport, layerReports, lossesOf, OutputScore, type ScoreReport } from './report.ts';
+import { type CompileReport, layerReports, lossesOf, type ScoreReport } from './report.ts';
+import { badness, checkDrop, inputValues, type Scored, score, tooCoarse } from './score.ts';
 
 export interface CompileOptions {
   /** Human name of the program; part of its identity. */
@@ -61,10 +60,6 @@ const WORK_BUDGET = 6e8;
 const SMALL_WORK = 20_000;
 const MAX_SCORED = 200;
 const MIN_FOR_HOLDOUT = 20;
-
-function inputValues(net: Net, feeds: ReadonlyMap<string, Tensor>): Values[] {
-  return net.nodes.filter((node): node is InputNode => node.kind === 'input').map((node) => feeds.get(node.name)!.data);
-}
 
 /** Replaces outputs that a Softmax computes by its input. */
 function withoutSoftmax(net: Net): Net {
@@ -114,9 +109,12 @@ function multiplyAdds(node: NetNode): number {
 interface Attempt {
   readonly program: Program;
   readonly quantizer: Quantizer;
+  readonly mode: Mode;
+  readonly weightLimit: 64 | 127;
+  readonly score: ScoreReport;
 }
 
-function attempt(
+function quantize(
   net: Net,
   runs: readonly (readonly Values[])[],
   mode: Mode,
@@ -124,12 +122,16 @@ function attempt(
   name: string,
   given: number,
   progress: (done: number) => void,
-): Attempt {
-  const { classes, classOf, mixed } = classify(net, rangesOf(net, runs), mode);
+): Pick<Attempt, 'program' | 'quantizer'> {
+  const live = liveElements(net);
+  const ranges = rangesOf(net, runs, live);
+  const { classes, classOf, mixed } = classify(net, ranges, mode);
   const headroom = 1 + 0.2 / Math.sqrt(Math.max(1, given));
   const quantizer: Quantizer = {
     net,
     runs,
+    live,
+    ranges,
     classes,
     classOf,
     mixed,
@@ -151,55 +153,37 @@ function attempt(
   return { program, quantizer };
 }
 
-interface Scored {
-  readonly feeds: ReadonlyMap<string, Tensor>;
-  readonly label: number | undefined;
-}
-
-function score(net: Net, program: Program, scored: readonly Scored[], from: ScoreReport['from']): ScoreReport {
-  const totals = net.outputs.map((output) => new OutputScore(output.name, output.dims));
-  let labelled = 0;
-  let floatRight = 0;
-  let integerRight = 0;
-  const inputs = net.nodes.filter((node): node is InputNode => node.kind === 'input');
-  for (const { feeds, label } of scored) {
-    const float = evaluateNet(net, inputValues(net, feeds));
-    const tensors = execute(
-      program,
-      program.interface.inputs.map((tensor, i) => quantizeTensor(tensor, feeds.get(inputs[i]!.name)!.data)),
-    );
-    const outputs = program.interface.outputs.map((tensor, i) => dequantizeTensor(tensor, tensors[tensors.length - totals.length + i]!));
-    totals.forEach((total, i) => {
-      total.add(float[net.outputs[i]!.node]!, outputs[i]!);
-    });
-    if (label === undefined) continue;
-    labelled++;
-    const answer = (values: ArrayLike<number>): number => (values.length === 1 ? Math.round(values[0]!) : bestOf(values, 0, values.length));
-    if (answer(float[net.outputs[0]!.node]!) === label) floatRight++;
-    if (answer(outputs[0]!) === label) integerRight++;
-  }
-  const accuracy = labelled > 0 ? { floatTop1: floatRight / labelled, integerTop1: integerRight / labelled } : {};
-  return { cases: scored.length, from, outputs: totals.map((total) => total.report()), ...accuracy };
-}
-
-/** 8 bits lost too much: 20 dB, 97 % agreement where enough rows tell, or a good part of 2 % of the outputs' range. */
-function tooCoarse(report: ScoreReport): boolean {
-  return report.outputs.some(({ decibels, relativeError, agreement, rows }, position) => {
-    if (agreement === undefined) return decibels < 20 || (relativeError > 0.0075 && decibels < 90);
-    // Later outputs are often boxes or states, where the largest value means nothing.
-    return relativeError > 0.015 || (position === 0 && (rows >= 100 ? agreement < 0.97 : agreement < 0.9));
-  });
-}
-
-/** Error of a score in one number, to keep the better of two attempts. */
-function badness(report: ScoreReport): number {
-  return report.outputs.reduce((sum, { relativeError, agreement }) => sum + relativeError + 0.1 * (1 - (agreement ?? 1)), 0);
-}
-
 /** Cases that fit ranges and weights, and cases that only score: disjoint. */
 function divide(cases: readonly Case[]): { fitted: Case[]; held: Case[] } {
   if (cases.length < MIN_FOR_HOLDOUT) return { fitted: [...cases], held: [] };
   return { fitted: cases.filter((_, i) => i % 5 !== 4), held: cases.filter((_, i) => i % 5 === 4).slice(0, MAX_SCORED) };
+}
+
+/** The first attempt that keeps enough, from the cheapest on; else the one that keeps most. */
+function bestAttempt(options: CompileOptions, work: number, tryMode: (mode: Mode, weightLimit: 64 | 127) => Attempt): Attempt {
+  const given = options.weightLimit ?? 64;
+  if (options.mode !== undefined && options.mode !== 'auto') return checkLength(tryMode(options.mode, given));
+  let best = checkLength(tryMode('narrow', given));
+  const others: (readonly [Mode, 64 | 127])[] = [['wide', given]];
+  if (options.weightLimit === undefined && work > SMALL_WORK) others.unshift(['narrow', 127]);
+  for (const [mode, limit] of others) {
+    if (!tooCoarse(best.score)) break;
+    const next = tryMode(mode, limit);
+    if (next.program.instructions.length <= LIMITS.instructions && badness(next.score) < badness(best.score)) best = next;
+  }
+  return best;
+}
+
+function checkLength(made: Attempt): Attempt {
+  const { length } = made.program.instructions;
+  if (length > LIMITS.instructions) {
+    refuse(
+      `the program needs ${length} instructions, more than ${LIMITS.instructions}`,
+      { instructions: length },
+      'use a smaller model or fewer time steps',
+    );
+  }
+  return made;
 }
 
 /**
@@ -240,36 +224,14 @@ export function compileModel(request: CompileRequest): Compiled {
           label: undefined,
         }));
   const from = held.length > 0 ? 'held out' : 'neighbours of the calibration cases';
-  const tryMode = (mode: Mode, weightLimit: 64 | 127): Attempt & { mode: Mode; weightLimit: number; score: ScoreReport } => {
-    const made = attempt(net, runs, mode, weightLimit, options.name ?? 'model', set.given, (done) =>
+  const tryMode = (mode: Mode, weightLimit: 64 | 127): Attempt => {
+    const { program, quantizer } = quantize(net, runs, mode, weightLimit, options.name ?? 'model', set.given, (done) =>
       report({ stage: 'quantize', done, total: net.nodes.length }),
     );
     report({ stage: 'score', done: 0, total: scored.length });
-    return { ...made, mode, weightLimit, score: score(net, made.program, scored, from) };
+    return { program, quantizer, mode, weightLimit, score: score(net, program, runs, scored, from) };
   };
-  const wanted = options.mode ?? 'auto';
-  let best = tryMode(wanted === 'wide' ? 'wide' : 'narrow', options.weightLimit ?? 64);
-  const others: readonly (readonly [Mode, 64 | 127])[] =
-    wanted !== 'auto'
-      ? []
-      : options.weightLimit === undefined && work > SMALL_WORK
-        ? [
-            ['narrow', 127],
-            ['wide', 64],
-          ]
-        : [['wide', 64]];
-  for (const [mode, limit] of others) {
-    if (!tooCoarse(best.score)) break;
-    const next = tryMode(mode, limit);
-    if (badness(next.score) < badness(best.score)) best = next;
-  }
-  if (best.program.instructions.length > LIMITS.instructions) {
-    refuse(
-      `the program needs ${best.program.instructions.length} instructions, more than ${LIMITS.instructions}`,
-      { instructions: best.program.instructions.length },
-      'use a smaller model or fewer time steps',
-    );
-  }
+  const best = bestAttempt(options, work, tryMode);
   validateProgram(best.program);
   checkDrop(best.score, options.maxAccuracyDrop);
   const layers = layerReports(best.quantizer);
@@ -295,18 +257,4 @@ function warningsOf(given: number, total: number): string[] {
   return given < total
     ? [`only ${given} calibration case(s): ${total - given} neighbours of them were made up; more cases give better ranges`]
     : [];
-}
-
-function checkDrop(result: ScoreReport, most: number | undefined): void {
-  if (most === undefined) return;
-  const drop =
-    result.floatTop1 !== undefined && result.integerTop1 !== undefined
-      ? 100 * (result.floatTop1 - result.integerTop1)
-      : 100 * (1 - Math.min(...result.outputs.map((output) => output.agreement ?? 1)));
-  if (drop <= most) return;
-  throw new AssayError(`Quantization loses ${drop.toFixed(2)} points, more than the ${most} allowed`, {
-    code: 'ACCURACY_LOST',
-    facts: { drop: Number(drop.toFixed(4)), allowed: most, cases: result.cases },
-    fix: 'give more calibration cases, or try --wide or --weights 8',
-  });
 }

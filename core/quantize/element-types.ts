@@ -1,6 +1,6 @@
 import type { Net, NetNode } from '../onnx/lower/net.ts';
 import type { ElementType } from '../tensor.ts';
-import type { Mode } from './classes.ts';
+import type { Mode } from './quantization.ts';
 
 /** Kinds that hand on what they read, whole or added up. */
 const ADDING = new Set<NetNode['kind']>(['sum', 'rescale', 'max', 'map', 'select', 'gather']);

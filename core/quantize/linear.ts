@@ -1,11 +1,11 @@
 import type { LinearNode, Net } from '../onnx/lower/net.ts';
 import { patchRows, pixelCount } from '../onnx/lower/patches.ts';
 import { ACCUMULATOR_LIMIT, magnitude } from '../ops/operation.ts';
-import type { QuantizationClass } from './classes.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import { errorFactor, gram, roundRow } from './gptq.ts';
 import { type CommonScale, gateRanges, inCommonScale } from './mixed.ts';
-import { classOf, covering, inType, integerBounds, type Quantizer } from './quantizer.ts';
+import type { QuantizationClass } from './quantization.ts';
+import { classOf, coveringSeen, inType, integerBounds, type Quantizer } from './quantizer.ts';
 
 /** Rows that a layer is fitted on. */
 const MAX_ROWS = 4096;
@@ -144,12 +144,11 @@ function searchScale(
   format: Format,
   fan: number,
 ): Quantization {
-  const { headroom } = q.options;
-  let best = covering(own.type, own.low * headroom, own.high * headroom, own.steps);
+  let best = coveringSeen(q, own.type, own, own.steps);
   let least = Number.POSITIVE_INFINITY;
   for (let step = 0; step <= 64; step++) {
     if (step > 8 && least < Number.POSITIVE_INFINITY) break;
-    const candidate = covering(own.type, own.low * headroom, own.high * headroom, own.steps, 2 ** (step / 8));
+    const candidate = coveringSeen(q, own.type, own, own.steps, 2 ** (step / 8));
     const error = expectedError(channels, power, source, candidate, format, fan);
     if (error < least) {
       least = error;

@@ -96,7 +96,7 @@ export function matmul(q: Quantizer, id: number, node: MatmulNode): IntegerTenso
   if (products.length === 1)
     return { position: emitRescale(q, products, [{ a: sign, b: 0, bias: 0 }], out, node.bounds, layout), quantization: out };
   // Partial sums keep 32 bits of the range that the result has.
-  const span = Math.max(-own.low, own.high) * q.options.headroom * 2;
+  const span = Math.max(-own.low, own.high) * 4;
   const partial: Quantization = { type: 'i32', scale: Math.max(span / 2 ** 30, first.quantization.scale / 2 ** 20), zero: 0 };
   return products.slice(1).reduce<IntegerTensor>((sum, next, i) => {
     const last = i === products.length - 2;

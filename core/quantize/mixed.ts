@@ -1,10 +1,10 @@
 import type { LinearNode, MapNode, Net } from '../onnx/lower/net.ts';
 import { encodeMap } from '../ops/map.ts';
 import type { WindowAttributes } from '../ops/window.ts';
-import type { Range } from './classes.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import { toInteger } from './integers.ts';
-import { classOf, converted, covering, inType, observed, type Quantizer } from './quantizer.ts';
+import type { Range } from './quantization.ts';
+import { classOf, converted, covering, coveringSeen, inType, type Quantizer } from './quantizer.ts';
 
 /*
  * Tensors of very different ranges that are joined for a linear layer (an input beside a recurrent state, branches of a network) need no
@@ -81,7 +81,7 @@ export function mixedMap(q: Quantizer, id: number, node: MapNode): IntegerTensor
   const parts = node.sources.map((source) => {
     const part = inType(q, source, [type]);
     if (!isPadded || part.quantization.zero === 0) return part;
-    return converted(q, part, covering(type, 0, observed(q, source).high * q.options.headroom, 65536));
+    return converted(q, part, coveringSeen(q, type, { low: 0, high: q.ranges[source]!.high }));
   });
   const constants = node.constants.reduce((most, c) => Math.max(most, Math.abs(c)), 0);
   const alone: Quantization = covering(type, type === 'u8' && isPadded ? 0 : -constants, constants, 65536);

@@ -5,8 +5,8 @@ import { refuse } from '../onnx/refuse.ts';
 import { EXACT_LIMIT, magnitude } from '../ops/operation.ts';
 import { encodeRescaleRows, type RescaleRow } from '../ops/rescale.ts';
 import { type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM } from '../tensor.ts';
-import type { Mode, QuantizationClass } from './classes.ts';
 import type { Emitter, IntegerTensor, Quantization } from './emitter.ts';
+import type { Mode, QuantizationClass, Range } from './quantization.ts';
 
 export interface QuantizerOptions {
   readonly mode: Mode;
@@ -14,7 +14,7 @@ export interface QuantizerOptions {
   readonly weightLimit: 64 | 127;
   /** Layers of more inputs than this are rounded plainly: error compensation costs their cube. */
   readonly compensatedFan: number;
-  /** Factor by which ranges exceed what calibration saw. */
+  /** Factor by which 8-bit ranges exceed what calibration saw. */
   readonly headroom: number;
 }
 
@@ -23,6 +23,9 @@ export interface Quantizer {
   readonly net: Net;
   /** runs[case][node]: float values */
   readonly runs: readonly (readonly Values[])[];
+  /** Elements of each tensor that anything reads; undefined: all. */
+  readonly live: readonly (Uint8Array | undefined)[];
+  readonly ranges: readonly Range[];
   readonly classes: readonly QuantizationClass[];
   readonly classOf: readonly number[];
   /** Joins of tensors that keep their own scales, channel by channel. */
@@ -51,10 +54,26 @@ export function covering(type: ElementType, low: number, high: number, steps: nu
   return { type, scale: ((Math.max(-least, most) || 1) / half) * factor, zero: 0 };
 }
 
+const ALL_STEPS = 65536;
+/** 16 bits have steps to spare for values beyond those that calibration saw. */
+const ROOM_OF_16 = 1.5;
+
+/** Covers a range that calibration saw, and what may lie beyond it. */
+export function coveringSeen(
+  q: Quantizer,
+  type: ElementType,
+  { low, high }: { readonly low: number; readonly high: number },
+  steps = ALL_STEPS,
+  factor = 1,
+): Quantization {
+  const room = type === 'i16' && steps === ALL_STEPS ? Math.max(ROOM_OF_16, q.options.headroom) : q.options.headroom;
+  return covering(type, low * room, high * room, steps, factor);
+}
+
 /** The class's quantization, chosen now from its range if nothing chose it before. */
 export function quantizationOf(q: Quantizer, id: number): Quantization {
   const own = classOf(q, id);
-  own.quantization ??= covering(own.type, own.low * q.options.headroom, own.high * q.options.headroom, own.steps);
+  own.quantization ??= coveringSeen(q, own.type, own, own.steps);
   return own.quantization;
 }
 
@@ -156,26 +175,11 @@ export function converted(q: Quantizer, source: IntegerTensor, to: Quantization)
   return made;
 }
 
-/** Smallest and largest real value that calibration saw in a node. */
-export function observed(q: Quantizer, id: number): { low: number; high: number } {
-  let low = 0;
-  let high = 0;
-  for (const values of q.runs)
-    for (const v of values[id]!) {
-      if (v > -1e6 && v < low) low = v;
-      if (v > high) high = v;
-    }
-  return { low, high };
-}
-
 /** A node's tensor in one of the given types, converted where its class has another. */
 export function inType(q: Quantizer, id: number, types: readonly ElementType[]): IntegerTensor {
   const tensor = integerTensor(q, id);
   if (types.includes(tensor.quantization.type)) return tensor;
-  const { low, high } = observed(q, id);
   const exact = classOf(q, id).exact;
-  const target = exact
-    ? { type: types[0]!, scale: 1, zero: 0 }
-    : covering(types[0]!, low * q.options.headroom, high * q.options.headroom, 65536);
+  const target = exact ? { type: types[0]!, scale: 1, zero: 0 } : coveringSeen(q, types[0]!, q.ranges[id]!);
   return converted(q, tensor, target);
 }

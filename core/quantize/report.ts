@@ -1,7 +1,7 @@
 import type { Values } from '../onnx/lower/evaluate.ts';
 import type { Net } from '../onnx/lower/net.ts';
 import { TYPE_MAXIMUM, TYPE_MINIMUM } from '../tensor.ts';
-import { observed, type Quantizer } from './quantizer.ts';
+import type { Quantizer } from './quantizer.ts';
 
 /** What became of one tensor of the network. */
 export interface LayerReport {
@@ -27,6 +27,8 @@ export interface OutputReport {
   readonly agreement: number | undefined;
   /** Rows that agreement counts. */
   readonly rows: number;
+  /** Agreement to expect over many rows, from how close the float network's decisions are and how far errors move them. */
+  readonly expectedAgreement?: number;
 }
 
 export interface ScoreReport {
@@ -70,6 +72,7 @@ function layerReport(q: Quantizer, id: number): LayerReport {
     const real = values[id]!;
     const integers = q.emitter.values[c]![tensor.position]!;
     for (let e = 0; e < real.length; e++) {
+      if (q.live[id]?.[e] === 0) continue;
       const float = Math.max(-1e6, real[e]!);
       if (float <= -1e6) continue;
       const own = of[e % of.length]!;
@@ -81,7 +84,7 @@ function layerReport(q: Quantizer, id: number): LayerReport {
         ends++;
     }
   });
-  const { low, high } = observed(q, id);
+  const { low, high } = q.ranges[id]!;
   return {
     node: node.label || ('name' in node ? node.name : ''),
     kind: node.kind,
