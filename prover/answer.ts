@@ -114,26 +114,55 @@ export class Answerer {
     const { store, prove, log } = this.parts;
     signal.throwIfAborted();
     const { model, input } = await this.material(wanted.modelId, wanted.input, { tier: 0, input: wanted.input });
-    const change = (next: Partial<ProofDocument>): Promise<unknown> =>
+    const change = (next: Partial<ProofDocument>): Promise<ProofDocument | undefined> =>
       store.update<ProofDocument>(COLLECTION.proofs, wanted.id, (before) =>
-        before === undefined || before.state === 'done' ? undefined : { ...before, ...next },
+        before === undefined || before.state === 'done' || before.state === 'failed' ? undefined : { ...before, ...next },
       );
-    await change({ state: 'running', progress: 0 });
+    if ((await change({ state: 'running', progress: 0 }))?.state !== 'running') return;
     let noted = performance.now();
     const started = noted;
-    const { key, proof, output } = await prove(model, input, BigInt(wanted.context), signal, (done) => {
-      if (performance.now() - noted < NOTE_EVERY) return;
-      noted = performance.now();
-      change({ progress: Math.min(0.99, Math.max(0, done)) }).catch((error) => log.debug({ error }, 'progress was not noted'));
-    });
+    const cancelled = this.untilCancelled(wanted.id);
+    try {
+      const { key, proof, output } = await prove(
+        model,
+        input,
+        BigInt(wanted.context),
+        AbortSignal.any([signal, cancelled.signal]),
+        (done) => {
+          if (performance.now() - noted < NOTE_EVERY) return;
+          noted = performance.now();
+          change({ progress: Math.min(0.99, Math.max(0, done)) }).catch((error) => log.debug({ error }, 'progress was not noted'));
+        },
+      );
+      await change({ state: 'done', progress: 1, key: bytesToHex(key), proof: bytesToHex(proof), output: bytesToHex(output) });
+    } catch (error) {
+      if (!cancelled.signal.aborted) throw error;
+      log.info({ proof: wanted.id }, 'given up by who asked for it');
+      return;
+    } finally {
+      cancelled.stop();
+    }
     log.info({ proof: wanted.id, model: wanted.modelId, milliseconds: Math.round(performance.now() - started) }, 'proved');
-    await change({ state: 'done', progress: 1, key: bytesToHex(key), proof: bytesToHex(proof), output: bytesToHex(output) });
   }
 
   private async failed(proofId: string, error: { readonly code: string; readonly message: string }): Promise<void> {
     await this.parts.store.update<ProofDocument>(COLLECTION.proofs, proofId, (before) =>
       before === undefined || before.state === 'done' ? undefined : { ...before, state: 'failed', error },
     );
+  }
+
+  /** Aborts when the customer gives a proof up, through whichever process: that is written into its document. */
+  private untilCancelled(id: string): { readonly signal: AbortSignal; stop(): void } {
+    const abort = new AbortController();
+    const timer = setInterval(() => {
+      load(this.parts.store, proofSchema, COLLECTION.proofs, id).then(
+        (proof) => {
+          if (proof?.state === 'failed') abort.abort();
+        },
+        (error) => this.parts.log.debug({ error }, 'a proof could not be looked at'),
+      );
+    }, NOTE_EVERY);
+    return { signal: abort.signal, stop: () => clearInterval(timer) };
   }
 
   /** Aborts when the deadline of a proof comes: by the chain's time for a request, for which this machine's clock is no witness. */
