@@ -9,7 +9,8 @@ import {
   type PublicClient,
   type Transport,
 } from 'viem';
-import { claimHex, faultOnChain, unitOnChain } from '../contracts/client/board/encode.ts';
+import { claimKeyOf } from '../contracts/client/board/claim-name.ts';
+import { faultOnChain, unitOnChain } from '../contracts/client/board/encode.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
@@ -24,6 +25,7 @@ export interface Addresses {
   readonly vault: Address;
   readonly requests: Address;
   readonly board: Address;
+  readonly channels: Address;
 }
 
 /** Escrow sent above the price at the current fee, in percent: fees move between reading and sending. What is over is credited. */
@@ -46,12 +48,9 @@ export class ChallengerChain {
   }
 
   claim(claimId: string) {
-    return this.client.readContract({
-      address: this.addresses.requests,
-      abi: requestsAbi,
-      functionName: 'claimOf',
-      args: [claimHex(claimId)],
-    });
+    const { source: address, claimId: id } = claimKeyOf(this.addresses, claimId);
+    // Both contracts answer it alike (IClaimSource).
+    return this.client.readContract({ address, abi: requestsAbi, functionName: 'claimOf', args: [id] });
   }
 
   /** Where the creator said the program lies; the last word counts. */
@@ -93,17 +92,17 @@ export class ChallengerChain {
 
   async demand(claimId: string, modelId: Hex, units: readonly Unit[]): Promise<bigint> {
     const value = await this.escrow(modelId, units);
-    return this.toBoard('demand', [this.addresses.requests, claimHex(claimId), units.map(unitOnChain)], value);
+    return this.toBoard('demand', [...this.nameOnBoard(claimId), units.map(unitOnChain)], value);
   }
 
   async demandNode(claimId: string, modelId: Hex, unit: Unit, proof: NodeProof): Promise<bigint> {
     const value = await this.escrow(modelId, [unit]);
     const encoded = { ...proof, record: bytesToHex(proof.record) };
-    return this.toBoard('demandNode', [this.addresses.requests, claimHex(claimId), unitOnChain(unit), encoded], value);
+    return this.toBoard('demandNode', [...this.nameOnBoard(claimId), unitOnChain(unit), encoded], value);
   }
 
   expire(claimId: string, unit: Unit): Promise<bigint> {
-    return this.toBoard('expire', [this.addresses.requests, claimHex(claimId), unitOnChain(unit)]);
+    return this.toBoard('expire', [...this.nameOnBoard(claimId), unitOnChain(unit)]);
   }
 
   /** Commits to exactly the later `prove` call. @returns number of the block that holds the commitment */
@@ -118,7 +117,7 @@ export class ChallengerChain {
   }
 
   async returnEscrow(claimId: string, units: readonly Unit[]): Promise<void> {
-    await this.toBoard('returnEscrow', [this.addresses.requests, claimHex(claimId), units.map(unitOnChain)]);
+    await this.toBoard('returnEscrow', [...this.nameOnBoard(claimId), units.map(unitOnChain)]);
   }
 
   /** Takes back whatever is ours: credit on the board, payouts in the vault. @returns wei taken */
@@ -134,8 +133,13 @@ export class ChallengerChain {
     return credit + free;
   }
 
+  private nameOnBoard(claimId: string): readonly [source: Address, claimId: Hex] {
+    const { source, claimId: id } = claimKeyOf(this.addresses, claimId);
+    return [source, id];
+  }
+
   private faultArguments(claimId: string, fault: Fault, salt: Hex) {
-    return [this.addresses.requests, claimHex(claimId), faultOnChain(fault), salt] as const;
+    return [...this.nameOnBoard(claimId), faultOnChain(fault), salt] as const;
   }
 
   /** @returns number of the block that holds the transaction */

@@ -1,8 +1,10 @@
 import path from 'node:path';
-import { type Address, type Chain, type Hex, hexToBytes, isAddressEqual, type LocalAccount, type PublicClient, type Transport } from 'viem';
+import { type Address, type Chain, type Hex, hexToBytes, type LocalAccount, type PublicClient, type Transport } from 'viem';
+import { claimNameOf } from '../contracts/client/board/claim-name.ts';
 import { unitFromChain } from '../contracts/client/board/encode.ts';
 import { type ChainEvent, follow } from '../contracts/client/follow.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
+import { coverageChannelsAbi } from '../contracts/client/generated/coverageChannels.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { createSender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
@@ -71,6 +73,7 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
       contracts: [
         { address: addresses.requests, abi: requestsAbi },
         { address: addresses.board, abi: claimBoardAbi },
+        { address: addresses.channels, abi: coverageChannelsAbi },
       ],
       fromBlock: options.fromBlock,
       confirmations: BigInt(config.confirmations),
@@ -120,6 +123,12 @@ interface BoardArgs {
   readonly roots: readonly Hash[];
 }
 
+interface ClaimedArgs {
+  readonly modelId: Hash;
+  readonly prover: Address;
+  readonly outputRoot: Hash;
+}
+
 /** Turns the chain's events into memory; each may come twice. */
 class Events {
   private readonly parts: EventsParts;
@@ -135,7 +144,12 @@ class Events {
       case 'Requested':
         return this.requested(args as { requestId: bigint; modelId: Hash; inputRoot: Hash; input: Hex; inputUri: string });
       case 'Claimed':
-        return this.claimed(args as { requestId: bigint; modelId: Hash; prover: Address; outputRoot: Hash });
+        return this.claimed(String((args as { requestId: bigint }).requestId), args as ClaimedArgs);
+      case 'ReceiptOpened':
+        return this.receiptOpened(args as { claimId: Hex; receipt: ClaimedArgs & { inputRoot: Hash } });
+      case 'ReceiptSettled':
+      case 'ReceiptFaulted':
+        return this.ended((args as { claimId: Hex }).claimId);
       case 'Finalized':
       case 'Faulted':
         return this.ended(String((args as { requestId: bigint }).requestId));
@@ -156,9 +170,15 @@ class Events {
     });
   }
 
-  private async claimed(args: { requestId: bigint; modelId: Hash; prover: Address; outputRoot: Hash }): Promise<void> {
+  /** A receipt that its customer opened: from here on a claim like any other. Its input comes from the prover, or by demand. */
+  private async receiptOpened({ claimId, receipt }: { claimId: Hex; receipt: ClaimedArgs & { inputRoot: Hash } }): Promise<void> {
+    const { modelId, inputRoot } = receipt;
+    await this.parts.state.saveRequest({ requestId: claimId, modelId, inputRoot, inputUri: '' });
+    await this.claimed(claimId, receipt);
+  }
+
+  private async claimed(claimId: string, args: ClaimedArgs): Promise<void> {
     const { state, chain, rate, log } = this.parts;
-    const claimId = String(args.requestId);
     const known = state.claim(claimId);
     // Dice are thrown once a claim: a restart must not throw them again. After a reorganisation it may be another claim.
     if (known?.outputRoot === args.outputRoot && known.prover === args.prover) return;
@@ -176,9 +196,8 @@ class Events {
 
   private async onBoard(event: ChainEvent, args: BoardArgs): Promise<void> {
     const { state, chain } = this.parts;
-    if (args.source === undefined || !isAddressEqual(args.source, chain.addresses.requests)) return;
-    const claimId = String(BigInt(args.claimId));
-    if (state.claim(claimId) === undefined) return;
+    const claimId = args.source === undefined ? undefined : claimNameOf(chain.addresses, args);
+    if (claimId === undefined || state.claim(claimId) === undefined) return;
     const seen = disputeEvent(event.name, args);
     const order = `${event.blockNumber.toString().padStart(16, '0')}/${event.logIndex.toString().padStart(8, '0')}`;
     if (seen !== undefined) await state.saveEvent(claimId, order, seen);

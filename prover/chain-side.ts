@@ -7,6 +7,7 @@ import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Catalog } from './catalog.ts';
 import type { NodeChain } from './chain.ts';
+import { ChannelBook } from './channels.ts';
 import { ClaimBook } from './claims.ts';
 import { Defender } from './defend.ts';
 import { COLLECTION } from './documents.ts';
@@ -59,7 +60,9 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     postRoots: (...roots: Parameters<NodeChain['postRoots']>) => chain.postRoots(...roots),
     postAnswers: (...answers: Parameters<NodeChain['postAnswers']>) => chain.postAnswers(...answers),
   };
-  const defender = new Defender({ store, queue, defence, log, alarmSeconds: parts.alarmSeconds, metrics });
+  // Where all of an answer's time is short, half of it is when it runs low.
+  const alarmSeconds = Math.min(parts.alarmSeconds, Math.floor(clocks.response / 2));
+  const defender = new Defender({ store, queue, defence, log, alarmSeconds, metrics });
   const finality = {
     quietEnd: (claimedAt: number) => claimedAt + clocks.window + 1,
     standing: (claimId: string) => chain.standing(claimId),
@@ -69,7 +72,12 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   const claims = new ClaimBook({ owner, store, chain, finalizer, log });
   const { catalog, inputs, policy } = parts;
   const desk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, policy, log });
-  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, log });
+  const channels = new ChannelBook({
+    ...{ owner, store, log },
+    read: (channel) => chain.channel(channel),
+    close: (channel) => chain.closeChannel(channel),
+  });
+  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, log });
   // Chain time, before events of the past are judged by it.
   await watcher.onHead((await chain.client.getBlock()).timestamp);
   // Defending comes first; then what a restart left in the queue; then what is new.

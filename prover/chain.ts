@@ -1,15 +1,9 @@
-import {
-  type Address,
-  type Chain,
-  type Hex,
-  hexToBytes,
-  isAddressEqual,
-  type PublicClient,
-  type TransactionReceipt,
-  type Transport,
-} from 'viem';
+import { type Address, type Chain, type Hex, hexToBytes, type PublicClient, type TransactionReceipt, type Transport } from 'viem';
 import { answerCall, answerRootsCall } from '../contracts/client/board/calls.ts';
-import { type ClaimKey, claimHex, unitOnChain } from '../contracts/client/board/encode.ts';
+import { claimKeyOf, isReceiptName } from '../contracts/client/board/claim-name.ts';
+import { claimHex, unitOnChain } from '../contracts/client/board/encode.ts';
+import { closeChannelCall } from '../contracts/client/channels/closeChannel.ts';
+import { readChannel } from '../contracts/client/channels/readChannel.ts';
 import { settleReceiptCall } from '../contracts/client/channels/settleReceipt.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { coverageChannelsAbi } from '../contracts/client/generated/coverageChannels.ts';
@@ -38,11 +32,6 @@ export interface Addresses {
 export const STATUS = { none: 0, open: 1, claimed: 2, final: 3, faulted: 4, refunded: 5 } as const;
 /** IClaimBoard.DemandStatus.Open. */
 const DEMAND_OPEN = 1;
-
-/** Whether a claim's name is a receipt's digest; else it is a request's number. */
-export function isReceipt(claimId: string): boolean {
-  return claimId.startsWith('0x');
-}
 
 /** The node's reads and writes, one function each; nothing else in the node knows an ABI. */
 export class NodeChain {
@@ -104,7 +93,7 @@ export class NodeChain {
 
   /** A claim as its source tells it; `open` is false for one that is unknown or ended. */
   claimView(claimId: string) {
-    if (isReceipt(claimId)) {
+    if (isReceiptName(claimId)) {
       const { channels: address } = this.addresses;
       return this.client.readContract({ address, abi: coverageChannelsAbi, functionName: 'claimOf', args: [claimId as Hex] });
     }
@@ -112,9 +101,17 @@ export class NodeChain {
     return this.client.readContract({ address, abi: requestsAbi, functionName: 'claimOf', args: [claimHex(claimId)] });
   }
 
+  channel(channel: Hex) {
+    return readChannel(this.client, this.addresses.channels, channel);
+  }
+
+  async closeChannel(channel: Hex): Promise<void> {
+    await this.sender.send(closeChannelCall(this.addresses.channels, channel));
+  }
+
   /** @returns whether the claim is open and can be ended; `end`: last second of its dispute, 0 without one */
   async standing(claimId: string): Promise<ClaimStanding> {
-    const { source, claimId: id } = this.keyOf(claimId);
+    const { source, claimId: id } = claimKeyOf(this.addresses, claimId);
     const board = { address: this.addresses.board, abi: claimBoardAbi, args: [source, id] } as const;
     if (await this.client.readContract({ ...board, functionName: 'isFinal' })) return { isOpen: true, isFinal: true, end: 0 };
     const [{ finalAt }, { open: isOpen }] = await Promise.all([
@@ -125,7 +122,7 @@ export class NodeChain {
   }
 
   async isDemandOpen(claimId: string, unit: Unit): Promise<boolean> {
-    const { source, claimId: id } = this.keyOf(claimId);
+    const { source, claimId: id } = claimKeyOf(this.addresses, claimId);
     const demand = await this.client.readContract({
       address: this.addresses.board,
       abi: claimBoardAbi,
@@ -150,33 +147,21 @@ export class NodeChain {
 
   async finalize({ claimId, output }: Pick<ClaimDocument, 'claimId' | 'output'>): Promise<void> {
     const { channels, requests } = this.addresses;
-    const call = isReceipt(claimId)
+    const call = isReceiptName(claimId)
       ? settleReceiptCall(channels, claimId as Hex)
       : finalizeCall(requests, BigInt(claimId), hexToBytes(output as Hex));
     await this.sender.send(call);
   }
 
   postRoots(claimId: string, roots: readonly Hash[]): Promise<TransactionReceipt> {
-    return this.toBoard(answerRootsCall(this.addresses.board, this.keyOf(claimId), roots));
+    return this.toBoard(answerRootsCall(this.addresses.board, claimKeyOf(this.addresses, claimId), roots));
   }
 
   postAnswers(
     answers: readonly { readonly claimId: string; readonly unit: Unit; readonly data: Uint8Array }[],
   ): Promise<TransactionReceipt> {
-    const named = answers.map(({ claimId, unit, data }) => ({ claim: this.keyOf(claimId), unit, data }));
+    const named = answers.map(({ claimId, unit, data }) => ({ claim: claimKeyOf(this.addresses, claimId), unit, data }));
     return this.toBoard(answerCall(this.addresses.board, named));
-  }
-
-  /** A claim as the board names it. */
-  keyOf(claimId: string): ClaimKey {
-    const { channels, requests } = this.addresses;
-    return isReceipt(claimId) ? { source: channels, claimId: claimId as Hex } : { source: requests, claimId: claimHex(claimId) };
-  }
-
-  /** The name of a claim that the board's events tell of; undefined for another deployment's source. */
-  nameOf({ source, claimId }: ClaimKey): string | undefined {
-    if (isAddressEqual(source, this.addresses.requests)) return String(BigInt(claimId));
-    return isAddressEqual(source, this.addresses.channels) ? claimId.toLowerCase() : undefined;
   }
 
   private toBoard(call: Call): Promise<TransactionReceipt> {

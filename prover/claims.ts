@@ -1,6 +1,7 @@
 import { type Address, isAddressEqual } from 'viem';
+import { isReceiptName } from '../contracts/client/board/claim-name.ts';
 import type { Log } from '../runtime/log.ts';
-import { isReceipt, type NodeChain, STATUS } from './chain.ts';
+import { type NodeChain, STATUS } from './chain.ts';
 import { below, type ClaimDocument, COLLECTION, claimSchema, load, orderedId, type Pointer, receiptFault } from './documents.ts';
 import type { Finalizer } from './finalize.ts';
 import type { Store } from './store/port.ts';
@@ -30,14 +31,14 @@ export class ClaimBook {
     const known = await load(store, claimSchema, COLLECTION.claims, id);
     if (known === undefined || known.modelId !== view.modelId || known.input !== view.inputRoot) {
       // Receipts become claims this way; a claim on a request was sent by another process with our key, or our memory is gone.
-      if (!isReceipt(claimId))
+      if (!isReceiptName(claimId))
         log.error({ claim: claimId }, 'a claim of ours that this node does not remember; it is defended all the same');
       const adopted: ClaimDocument = {
         claimId,
         modelId: view.modelId,
         input: view.inputRoot,
         output,
-        fault: isReceipt(claimId) ? await receiptFault(store, claimId) : null,
+        fault: isReceiptName(claimId) ? await receiptFault(store, claimId) : null,
         state: 'open',
         claimedAt: Number(view.claimedAt),
       };
@@ -54,7 +55,7 @@ export class ClaimBook {
     for await (const [, { id }] of below<Pointer>(store, COLLECTION.claimsOpen, '')) {
       const claim = await load(store, claimSchema, COLLECTION.claims, id);
       // A receipt has to be opened again by its customer, which is an event like the first.
-      if (claim?.state !== 'open' || isReceipt(claim.claimId)) continue;
+      if (claim?.state !== 'open' || isReceiptName(claim.claimId)) continue;
       if ((await chain.request(claim.claimId)).status !== STATUS.open) continue;
       await finalizer.ended(claim.claimId, 'prepared');
       gone.push(claim.claimId);

@@ -98,6 +98,20 @@ export const proofSchema = z.object({
 });
 export type ProofDocument = z.output<typeof proofSchema>;
 
+/** A coverage channel of ours as the chain role last saw it; gone when it is closed. */
+export const channelSchema = z.object({
+  channel: word,
+  /** Lower case. */
+  customer: z.string().regex(/^0x[0-9a-f]{40}$/),
+  /** Wei that answer for the channel's receipts, those of open claims included. */
+  lock: digits,
+  /** Wei of the lock that open claims hold. */
+  disputed: digits,
+  /** Unix seconds; no receipt opens later. */
+  expiry: seconds,
+});
+export type ChannelDocument = z.output<typeof channelSchema>;
+
 /** Collections of the store. */
 export const COLLECTION = {
   requests: 'requests',
@@ -115,6 +129,10 @@ export const COLLECTION = {
   receipts: 'receipts',
   /** By digest: lies of receipts, on development chains; so that their traces can be told again. */
   receiptFaults: 'receipt-faults',
+  /** Coverage channels that are open. */
+  channels: 'channels',
+  /** `<customer>/<channel>`. */
+  channelsOf: 'channels-of',
   cursor: 'cursor',
 } as const;
 

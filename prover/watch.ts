@@ -1,9 +1,11 @@
 import { type Address, type Hex, isAddressEqual } from 'viem';
+import { claimNameOf } from '../contracts/client/board/claim-name.ts';
 import { unitFromChain } from '../contracts/client/board/encode.ts';
 import type { ChainEvent } from '../contracts/client/follow.ts';
 import { TENSOR_ROOTS, type Unit } from '../core/dispute/units.ts';
 import type { Log } from '../runtime/log.ts';
 import type { NodeChain } from './chain.ts';
+import type { ChannelBook } from './channels.ts';
 import type { ClaimBook } from './claims.ts';
 import type { Defender } from './defend.ts';
 import { noteChainTime } from './documents.ts';
@@ -19,6 +21,7 @@ export interface WatcherParts {
   readonly claims: ClaimBook;
   readonly defender: Defender;
   readonly finalizer: Finalizer;
+  readonly channels: ChannelBook;
   readonly log: Log;
 }
 
@@ -52,7 +55,7 @@ export class Watcher {
 
   /** A new block: what waits for time gets its turn. */
   async onHead(timestamp: bigint): Promise<void> {
-    const { store, desk, defender, finalizer } = this.parts;
+    const { store, desk, defender, finalizer, channels } = this.parts;
     const now = Number(timestamp);
     if (now !== this.now) await noteChainTime(store, now);
     this.now = now;
@@ -61,12 +64,14 @@ export class Watcher {
     if (now < this.swept + SWEEP) return;
     this.swept = now;
     await desk.sweep(now);
+    await channels.release(now);
   }
 
   /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */
   async onRewound(): Promise<void> {
-    const { claims, desk, defender, log } = this.parts;
+    const { claims, desk, defender, channels, log } = this.parts;
     await defender.rewound();
+    await channels.refresh();
     for (const claimId of await claims.lost()) {
       log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
       await desk.reopened(claimId, this.now);
@@ -106,7 +111,7 @@ export class Watcher {
     const { chain, claims, defender } = this.parts;
     const args = event.args as unknown as DemandedArgs;
     if (event.name !== 'Demanded' && event.name !== 'Answered' && event.name !== 'RootsPosted') return;
-    const claimId = chain.nameOf(args);
+    const claimId = claimNameOf(chain.addresses, args);
     const unit = event.name === 'RootsPosted' ? TENSOR_ROOTS : unitFromChain(args.unit);
     if (claimId === undefined || unit === undefined) return;
     if (event.name !== 'Demanded') return defender.answered(claimId, unit);
@@ -114,8 +119,13 @@ export class Watcher {
   }
 
   private async onChannels(event: ChainEvent): Promise<void> {
-    const { claims, finalizer, owner, log } = this.parts;
-    const { claimId, prover } = event.args as unknown as { readonly claimId?: Hex; readonly prover?: Address };
+    const { claims, channels, finalizer, owner, log } = this.parts;
+    const { claimId, prover, channelId } = event.args as unknown as {
+      readonly claimId?: Hex;
+      readonly prover?: Address;
+      readonly channelId?: Hex;
+    };
+    if (channelId !== undefined) await channels.changed(channelId);
     if (claimId === undefined) return;
     const digest = claimId.toLowerCase();
     switch (event.name) {
@@ -125,10 +135,11 @@ export class Watcher {
         await claims.opened(digest, '0x');
         return;
       case 'ReceiptSettled':
-        await finalizer.ended(digest, 'final');
+        if (await finalizer.ended(digest, 'final')) await channels.refresh();
         return;
       case 'ReceiptFaulted':
-        return this.faulted(digest);
+        await this.faulted(digest);
+        return channels.refresh();
     }
   }
 
