@@ -28,19 +28,34 @@ async function runTasks(): Promise<void> {
   }
 }
 
+/** Time for what is closed besides what drains. */
 const GRACE_MILLISECONDS = 15_000;
+const SAME_SIGNAL_MILLISECONDS = 300;
+let drainMilliseconds = 0;
 let ending = false;
+
+/** What runs gets this long to end, in seconds, before it is aborted. */
+export function graceForCleanUp(seconds: number): void {
+  drainMilliseconds = seconds * 1_000;
+}
 
 /** Whether a signal is ending this process: what fails from then on fails because of that, and is nobody's news. */
 export function isEnding(): boolean {
   return ending;
 }
 
-/** Ctrl-C, a polite kill, and the end of a supervising parent all end in the same clean-up. */
+/** Ctrl-C, a polite kill, and the end of a supervising parent all end in the same clean-up; a second signal does not wait for it. */
 export function installSignalHandlers(): void {
+  let firstAt = 0;
   const end = (code: number): void => {
+    if (ending) {
+      // A terminal and a supervisor may send the same signal at the same time: that is one.
+      if (performance.now() - firstAt > SAME_SIGNAL_MILLISECONDS) process.exit(code);
+      return;
+    }
     ending = true;
-    setTimeout(() => process.exit(code), GRACE_MILLISECONDS).unref();
+    firstAt = performance.now();
+    setTimeout(() => process.exit(code), drainMilliseconds + GRACE_MILLISECONDS).unref();
     void cleanUp().finally(() => process.exit(code));
   };
   process.on('SIGINT', () => end(130));
@@ -48,6 +63,13 @@ export function installSignalHandlers(): void {
   process.on('SIGHUP', () => end(129));
   // Started by `assay up` or the demo: a parent that vanished, even by SIGKILL, closes this channel.
   if (process.send !== undefined) process.on('disconnect', () => end(143));
+}
+
+/** Cleans up after what nobody foresaw, then ends with `process.exitCode`; a clean-up that hangs does not keep the process. */
+export function endAfterCleanUp(): void {
+  ending = true;
+  setTimeout(() => process.exit(), GRACE_MILLISECONDS).unref();
+  void cleanUp().finally(() => process.exit());
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,3 +1,36 @@
+import type { AssayError } from '../core/errors.ts';
+import { graceForCleanUp } from './cleanup.ts';
+import { type ExitCode, exitCodeOf } from './exit.ts';
+
+/** What a supervisor should start again as it is: nothing in its configuration is wrong (EX_TEMPFAIL of sysexits.h). */
+export const START_AGAIN = 75;
+
+/** Errors that pass, or that a start mends. */
+const PASSING: ReadonlySet<string> = new Set([
+  'CHAIN_ENDED',
+  'CHAIN_ROLE_MISSING',
+  'CHAIN_UNREACHABLE',
+  'DISK_FULL',
+  'INTERNAL',
+  'QUEUE_UNREACHABLE',
+  'STAKE_IN_USE',
+  'STATE_IN_USE',
+  'STORE_UNREACHABLE',
+]);
+
+let isDaemon = false;
+
+/** From now on this process serves until a signal ends it. @param drainSeconds that what runs gets to end after the first signal */
+export function becomeDaemon(drainSeconds: number): void {
+  isDaemon = true;
+  graceForCleanUp(drainSeconds);
+}
+
+/** Exit code for an error: for a daemon also 75, which tells a supervisor that starting again makes sense. */
+export function processExitCode(error: AssayError): ExitCode | typeof START_AGAIN {
+  return isDaemon && PASSING.has(error.code) ? START_AGAIN : exitCodeOf(error);
+}
+
 /** Never resolves by itself: the process runs until a signal ends it (cli/cleanup.ts), and stays alive until then. */
 export function untilStopped(): Promise<never> {
   return new Promise(() => {

@@ -1,21 +1,24 @@
 import { Command, CommanderError } from 'commander';
-import { cleanUp, installSignalHandlers, isEnding } from './cleanup.ts';
+import { cleanUp, endAfterCleanUp, installSignalHandlers, isEnding } from './cleanup.ts';
 import { commands } from './commands/index.ts';
-import { exitCodeOf, presentable } from './exit.ts';
+import { processExitCode } from './daemon.ts';
+import { presentable } from './exit.ts';
 import { jsonLine } from './output.ts';
 
-/** `assay`: parses the command line, runs one command, and ends with 0, 1 or 2. */
+/** `assay`: parses the command line, runs one command, and ends with 0, 1 or 2 (a daemon also with 75). */
 async function main(argv: readonly string[]): Promise<void> {
   // A reader that went away (`assay … | head`) is no defect of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(2));
   const json = argv.includes('--json');
   installSignalHandlers();
-  // A promise that failed while nobody waited for it: told like every other error, never as a stack.
-  process.on('unhandledRejection', (error) => {
+  // What failed while nobody waited for it: told like every other error, never as a stack.
+  const unforeseen = (error: unknown): void => {
     if (isEnding()) return;
     report(error, json);
-    void cleanUp().finally(() => process.exit());
-  });
+    endAfterCleanUp();
+  };
+  process.on('unhandledRejection', unforeseen);
+  process.on('uncaughtException', unforeseen);
   try {
     await (await build(argv)).parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -57,7 +60,7 @@ function report(error: unknown, json: boolean): void {
     process.stdout.write(`${jsonLine({ error: { code: shown.code, message: shown.message, facts: shown.facts, fix: shown.fix } })}\n`);
   else process.stderr.write(`${shown.explain()}\n`);
   if (process.env.ASSAY_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  process.exitCode = exitCodeOf(shown);
+  process.exitCode = processExitCode(shown);
 }
 
 await main(process.argv.slice(2));

@@ -34,6 +34,8 @@ export const JOBS = {
   claim: kind(z.strictObject({ requestId }), 50, 40),
   /** Worker: make the proof of a proof document; add `fulfil` when it is a request's. */
   prove: kind(z.strictObject({ proofId }), 10, 12),
+  /** Chain: the bytes of an input came in elsewhere; look for requests that wait for it. */
+  input: kind(z.strictObject({ name: z.string().regex(/^0x[0-9a-f]{64}$/) }), 60, 40),
   /** Chain: send a request's finished proof. */
   fulfil: kind(z.strictObject({ requestId }), 50, 40),
   /** Chain: answer the demands on one claim. As long as one is open there is a lock to save. */

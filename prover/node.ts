@@ -1,118 +1,81 @@
-import path from 'node:path';
-import {
-  type Address,
-  type Chain,
-  type Hex,
-  isAddressEqual,
-  type LocalAccount,
-  type PublicClient,
-  type Transport,
-  zeroAddress,
-} from 'viem';
-import { createSender } from '../contracts/client/sender.ts';
-import type { Hash } from '../core/brand.ts';
-import { AssayError } from '../core/errors.ts';
-import { modelRecord } from '../core/program/identity.ts';
-import { openArtifacts } from '../runtime/artifacts.ts';
+import type { Address } from 'viem';
+import { AssayError, invariant } from '../core/errors.ts';
 import { DEVELOPMENT_CHAIN } from '../runtime/configuration.ts';
 import type { Log } from '../runtime/log.ts';
-import { openStateDirectory } from '../runtime/state-directory.ts';
 import { Answerer, type Prove } from './answer.ts';
-import { type BindToRecord, openCatalog } from './catalog.ts';
-import { type Addresses, NodeChain } from './chain.ts';
+import { type ChainAccess, type OpenedChain, openChain } from './assembly/chain-access.ts';
+import { drain } from './assembly/drain.ts';
+import { type Closers, type Foundation, layFoundation } from './assembly/foundation.ts';
+import { holdLease } from './assembly/lease.ts';
 import { type ChainSide, startChainSide } from './chain-side.ts';
-import type { NodeConfig } from './config.ts';
+import type { NodeConfig, NodeRole } from './config.ts';
 import { startServer } from './http/server.ts';
-import { InputStore } from './inputs.ts';
-import { ClaimMaterial } from './material.ts';
-import { embeddedQueue } from './queue/embedded.ts';
+import { enqueue, type JobKind, workOn } from './jobs.ts';
 import { createService } from './service.ts';
-import { embeddedStore } from './store/embedded.ts';
 
 export interface NodeOptions {
   readonly config: NodeConfig;
-  readonly client: PublicClient<Transport, Chain>;
-  readonly addresses: Addresses;
-  /** Block of the deployment: nothing of interest lies before. */
-  readonly fromBlock: bigint;
-  /** Hot key of the prover. */
-  readonly account: LocalAccount;
+  /** Chain and key; a worker has none. */
+  readonly access?: ChainAccess | undefined;
   readonly prove: Prove;
   readonly log: Log;
+  /** The node cannot go on, and has to be stopped: another process took its stake. */
+  readonly onFatal?: (error: AssayError) => void;
 }
 
 export interface RunningNode {
-  readonly url: string;
+  readonly role: NodeRole;
+  /** Of the HTTP service; undefined for roles that have none. */
+  readonly url: string | undefined;
   readonly owner: Address;
   readonly models: readonly string[];
-  /** Takes no new work, lets what runs end, and closes everything; safe to call twice. */
+  /** Takes no new work, lets what runs end within `drainSeconds`, and closes everything; safe to call twice. */
   stop(): Promise<void>;
 }
 
+/** What each role is made of. */
+const PARTS: Readonly<Record<NodeRole, { readonly chain: boolean; readonly work: boolean; readonly http: boolean }>> = {
+  all: { chain: true, work: true, http: true },
+  chain: { chain: true, work: false, http: false },
+  worker: { chain: false, work: true, http: false },
+  api: { chain: false, work: false, http: true },
+};
+const WORKING: readonly JobKind[] = ['run', 'prove'];
+const SENDING: readonly JobKind[] = ['claim', 'fulfil'];
+
 /**
- * Starts a prover node: watches requests, answers them, defends its claims, serves HTTP.
- * @throws AssayError FAULT_FORBIDDEN, KEY_UNREGISTERED, MODEL_MISMATCH, PORT_IN_USE, STATE_IN_USE …
+ * Starts a prover node, or one role of it: `chain` watches requests, sends answers and defends claims, `worker` computes and proves,
+ * `api` serves HTTP, `all` is everything in one process.
+ * @throws AssayError FAULT_FORBIDDEN, KEY_UNREGISTERED, MODEL_MISMATCH, NODE_FOREIGN, PORT_IN_USE, STAKE_IN_USE, STATE_IN_USE …
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config, client, addresses, account, log } = options;
-  if (config.fault !== undefined && client.chain.id !== DEVELOPMENT_CHAIN) {
-    throw new AssayError('Faults are injected on the development chain alone', {
-      code: 'FAULT_FORBIDDEN',
-      facts: { chainId: client.chain.id, development: DEVELOPMENT_CHAIN },
-      fix: 'leave out --fault-seed',
-    });
-  }
-  const sender = createSender({ client, account, ...(config.maxFeePerGas === undefined ? {} : { maxFeePerGas: config.maxFeePerGas }) });
-  const chain = new NodeChain(client, addresses, sender);
-  const owner = await registeredOwner(chain);
-  const closers: (() => Promise<void>)[] = [];
+  const { config, log } = options;
+  const parts = PARTS[config.role];
+  const closers: Closers = [];
+  let stopping: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
   };
   try {
-    const data = config.data ?? '';
-    const state = openStateDirectory(data, 'node');
-    closers.push(() => state.close());
-    const store = embeddedStore(state);
-    const catalog = await openCatalog(config.models, bindTo(chain));
-    closers.push(() => catalog.close());
-    const inputs = new InputStore(openArtifacts(path.join(data, 'artifacts')));
-    const material = new ClaimMaterial(store, catalog, inputs);
-    const queue = embeddedQueue(state);
-    const { prove } = options;
-    const { confirmations, pollMilliseconds, alarmSeconds, minimumFee, mostFee, mostCoverage, fault } = config;
-    const policy = { minimumFee, mostFee, mostCoverage, faulty: fault !== undefined };
-    const { fromBlock } = options;
-    const side: ChainSide = await startChainSide({
-      ...{ chain, owner, fromBlock, store, queue, catalog, inputs, material, policy, log },
-      ...{ confirmations, pollMilliseconds, alarmSeconds },
-    });
-    closers.push(
-      () => side.stop(),
-      () => queue.close(),
-    );
-    new Answerer({ store, queue, catalog, inputs, prove, log, fault }).start({ runs: 4, proofs: config.proofProcesses });
-    const service = createService({
-      owner,
-      account,
-      chain,
-      store,
-      catalog,
-      inputs,
-      traces: material.traces,
-      dataOf: (claimId, unit) => material.dataOf(claimId, unit),
-      fault,
-      inputArrived: (names) => side.inputArrived(names),
-    });
-    const server = await startServer(service, { host: config.host, port: config.port, log, requestsPerMinute: config.requestsPerMinute });
-    closers.push(() => server.close());
-    log.info({ url: server.url, owner, models: catalog.all.length }, 'ready');
-    let stopping: Promise<void> | undefined;
+    const opened = await openAccess(options);
+    const base = await layFoundation(config, opened, log, closers);
+    if (parts.chain) await holdStake(options, base, closers);
+    const side = parts.chain ? await startChain(config, required(opened), base, log) : undefined;
+    closers.push(async () => side?.stop());
+    closers.push(() => base.queue.close());
+    if (parts.work) startWork(options, base);
+    const server = parts.http ? await startHttp(config, required(opened), base, side, log) : undefined;
+    closers.push(async () => server?.close());
+    closers.push(() => drain(base.queue, parts.work ? WORKING : [], parts.chain ? SENDING : [], config.drainSeconds));
+    const models = base.catalog.all.map(({ modelId }) => modelId);
+    log.info({ role: config.role, url: server?.url, owner: base.owner, models: models.length }, 'ready');
     return {
-      url: server.url,
-      owner,
-      models: catalog.all.map(({ modelId }) => modelId),
+      role: config.role,
+      url: server?.url,
+      owner: base.owner,
+      models,
       stop: () => {
+        if (stopping === undefined) log.info({ seconds: config.drainSeconds }, 'stopping: takes no new work, lets what runs end');
         stopping ??= closeAll();
         return stopping;
       },
@@ -123,38 +86,62 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   }
 }
 
-async function registeredOwner(chain: NodeChain): Promise<Address> {
-  const owner = await chain.owner();
-  if (!isAddressEqual(owner, zeroAddress)) return owner;
-  throw new AssayError("The node's key is not registered for any stake", {
-    code: 'KEY_UNREGISTERED',
-    facts: { key: chain.sender.address },
-    fix: 'bind it with `assay stake --key` from the owner of the stake',
-  });
+async function openAccess({ config, access }: NodeOptions): Promise<OpenedChain | undefined> {
+  const isWorker = config.role === 'worker';
+  invariant(isWorker || access !== undefined, 'a node that is no worker is given a chain');
+  if (config.fault !== undefined && access !== undefined && access.client.chain.id !== DEVELOPMENT_CHAIN) {
+    throw new AssayError('Faults are injected on the development chain alone', {
+      code: 'FAULT_FORBIDDEN',
+      facts: { chainId: access.client.chain.id, development: DEVELOPMENT_CHAIN },
+      fix: 'leave out --fault-seed',
+    });
+  }
+  return isWorker || access === undefined ? undefined : openChain(access, config);
 }
 
-/** A program is served under a modelId only if its record, computed here in full, is the registered one. */
-function bindTo(chain: NodeChain): BindToRecord {
-  return async (modelId: Hash, program) => {
-    const record = await chain.record(modelId as Hex);
-    const form = record.inputForm;
-    const computed = modelRecord(program, {
-      creator: record.creator,
-      royalty: record.royalty,
-      ...(form === 1 || form === 2
-        ? { key: { inputForm: form, keyHash: record.keyHash as Hash, provenance: record.provenance as Hash } }
-        : {}),
-    });
-    const different = (Object.keys(computed) as (keyof typeof computed)[]).find(
-      (field) => String(computed[field]).toLowerCase() !== String(record[field]).toLowerCase(),
-    );
-    if (different !== undefined) {
-      throw new AssayError('The program is not the registered one', {
-        code: 'MODEL_MISMATCH',
-        facts: { field: different, program: String(computed[different]), registered: String(record[different]) },
-        fix: 'serve the folder that was registered under this modelId, or correct the id',
-      });
-    }
-    return { inputForm: form };
-  };
+function required<Part>(part: Part | undefined): Part {
+  invariant(part !== undefined, 'a role is given what it is made of');
+  return part;
+}
+
+/** Two chain sides of one stake would know nothing of each other's transactions. */
+async function holdStake({ log, onFatal }: NodeOptions, { store, owner }: Foundation, closers: Closers): Promise<void> {
+  const lease = await holdLease(store, owner.toLowerCase(), {
+    log,
+    onLost: (error) => {
+      log.fatal({ error }, 'another process took over the stake of this node');
+      onFatal?.(error);
+    },
+  });
+  closers.push(() => lease.release());
+}
+
+async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundation, log: Log): Promise<ChainSide> {
+  const { confirmations, pollMilliseconds, alarmSeconds, minimumFee, mostFee, mostCoverage, fault } = config;
+  const { chain, fromBlock } = opened;
+  const policy = { minimumFee, mostFee, mostCoverage, faulty: fault !== undefined };
+  const side = await startChainSide({ ...base, chain, fromBlock, policy, confirmations, pollMilliseconds, alarmSeconds, log });
+  workOn(base.queue, 'input', 2, ({ name }) => side.inputArrived([name]));
+  return side;
+}
+
+function startWork({ config, prove, log }: NodeOptions, { store, queue, catalog, inputs }: Foundation): void {
+  const { runConcurrency: runs, proofProcesses: proofs, fault } = config;
+  new Answerer({ store, queue, catalog, inputs, prove, log, fault }).start({ runs, proofs });
+}
+
+async function startHttp(config: NodeConfig, opened: OpenedChain, base: Foundation, side: ChainSide | undefined, log: Log) {
+  const { account, chain, owner } = opened;
+  const { store, queue, catalog, inputs, material } = base;
+  const service = createService({
+    ...{ owner, account, chain, store, queue, catalog, inputs, fault: config.fault },
+    traces: material.traces,
+    dataOf: (claimId, unit) => material.dataOf(claimId, unit),
+    inputArrived: async (names) => {
+      if (side !== undefined) return side.inputArrived(names);
+      // The process of the role chain knows what waits for it.
+      for (const name of names) if (name !== null) await enqueue(queue, 'input', { name });
+    },
+  });
+  return startServer(service, { host: config.host, port: config.port, log, requestsPerMinute: config.requestsPerMinute });
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { accountOf, keyHelp } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
-import { untilStopped } from '../daemon.ts';
+import { becomeDaemon, untilStopped } from '../daemon.ts';
 import { share } from '../options.ts';
 import { createOutput } from '../output.ts';
 
@@ -40,6 +40,7 @@ async function run(options: Options): Promise<void> {
   ]);
   const { config: file, rpc, deployment: deploymentFile, data, rate, prover: provers } = options;
   const config = loadConfig(challengerConfigSchema, { file, overrides: { rpc, deployment: deploymentFile, data, rate, provers } });
+  becomeDaemon(0);
   const client = await connect(config.rpc);
   const account = accountOf('challenger', client.chain.id);
   const deployment = await loadDeployment(client, config.deployment);

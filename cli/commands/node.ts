@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { AssayError } from '../../core/errors.ts';
+import type { ChainAccess } from '../../prover/assembly/chain-access.ts';
 import type { NodeConfig } from '../../prover/config.ts';
 import { accountOf, keyHelp } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
-import { untilStopped } from '../daemon.ts';
+import { becomeDaemon, untilStopped } from '../daemon.ts';
 import { integer } from '../options.ts';
 import { createOutput } from '../output.ts';
 
@@ -77,10 +79,9 @@ async function loadNodeConfig(options: Options): Promise<NodeConfig> {
 }
 
 async function run(options: Options): Promise<void> {
-  const [{ connect, loadDeployment }, config] = await Promise.all([import('../chain.ts'), loadNodeConfig(options)]);
-  const client = await connect(config.rpc?.[0] ?? '');
-  const account = accountOf('node', client.chain.id);
-  const deployment = await loadDeployment(client, config.deployment);
+  const config = await loadNodeConfig(options);
+  becomeDaemon(config.drainSeconds);
+  const access = config.role === 'worker' ? undefined : await chainAccess(config);
   const [{ requireSelftest }, { startNode }, { createProving }, { createLog }] = await Promise.all([
     import('../../runtime/selftest.ts'),
     import('../../prover/node.ts'),
@@ -91,19 +92,30 @@ async function run(options: Options): Promise<void> {
   await requireSelftest();
   const proving = createProving(config.proofProcesses);
   beforeExit(() => proving.close());
+  let end = (_error: AssayError): void => {};
+  const ended = new Promise<never>((_, reject) => {
+    end = reject;
+  });
   const node = await startNode({
     config,
-    client,
-    addresses: deployment,
-    fromBlock: BigInt(deployment.block),
-    account,
+    access,
     prove: proving.prove,
-    log: createLog({ name: 'node', level: config.logLevel }),
+    log: createLog({ name: 'node', level: config.logLevel }).child({ role: config.role }),
+    onFatal: (error) => end(error),
   });
   beforeExit(() => node.stop());
+  const { role, url, owner, models } = node;
   createOutput(options.json === true).result(
-    { event: 'ready', url: node.url, prover: node.owner, key: account.address, models: node.models },
-    `Node of ${node.owner} ready at ${node.url}, serving ${node.models.length} models. Ctrl-C stops it.`,
+    { event: 'ready', role, url, prover: owner, key: access?.account.address, models },
+    `Node of ${owner} ready${url === undefined ? '' : ` at ${url}`}, serving ${models.length} models. Ctrl-C stops it.`,
   );
-  await untilStopped();
+  await Promise.race([ended, untilStopped()]);
+}
+
+async function chainAccess(config: NodeConfig): Promise<ChainAccess> {
+  const { connect, loadDeployment } = await import('../chain.ts');
+  const client = await connect(config.rpc?.[0] ?? '');
+  const account = accountOf('node', client.chain.id);
+  const addresses = await loadDeployment(client, config.deployment);
+  return { client, account, addresses, fromBlock: BigInt(addresses.block) };
 }

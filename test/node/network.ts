@@ -36,7 +36,7 @@ export interface TestNetwork {
   /** Registers the same program again under another royalty: another modelId, so that prover and request find each other. */
   register(royalty: number): Promise<Registered>;
   stake(owner: number, key: number, ether?: string): Promise<Stake>;
-  node(key: number, settings: Readonly<Record<string, unknown>>): Promise<RunningNode>;
+  node(key: number, settings: Readonly<Record<string, unknown>>): Promise<RunningNode & { readonly url: string }>;
   challenger(key: number, settings?: Readonly<Record<string, unknown>>): Promise<RunningChallenger>;
   /** Canonical bytes of one image. */
   input(image: number): Uint8Array;
@@ -102,17 +102,14 @@ export async function startNetwork(
     node: async (key, settings) => {
       const node = await startNode({
         config: nodeConfigSchema.parse({ ...common(), port: 0, models: [{ modelId, directory: modelDirectory }], ...settings }),
-        client,
-        addresses: deployment,
-        fromBlock: BigInt(deployment.block),
-        account: developmentAccount(key),
+        access: { client, addresses: deployment, fromBlock: BigInt(deployment.block), account: developmentAccount(key) },
         prove: async () => {
           throw new Error('this network has no zk tier');
         },
         log,
       });
       stops.push(() => node.stop());
-      return node;
+      return { ...node, url: node.url ?? '' };
     },
     challenger: async (key, settings = {}) => {
       const challenger = await startChallenger({

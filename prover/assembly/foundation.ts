@@ -1,0 +1,47 @@
+import type { Address } from 'viem';
+import type { Log } from '../../runtime/log.ts';
+import { type Catalog, openCatalog } from '../catalog.ts';
+import type { NodeConfig } from '../config.ts';
+import { InputStore } from '../inputs.ts';
+import { ClaimMaterial } from '../material.ts';
+import type { Queue } from '../queue/port.ts';
+import type { Store } from '../store/port.ts';
+import type { OpenedChain } from './chain-access.ts';
+import { awaitIdentity, bindToChain, bindToStore, claimStore, type NodeIdentity } from './identity.ts';
+import { openStorage } from './storage.ts';
+
+/** What every role stands on. */
+export interface Foundation {
+  readonly owner: Address;
+  readonly store: Store;
+  readonly queue: Queue;
+  readonly catalog: Catalog;
+  readonly inputs: InputStore;
+  readonly material: ClaimMaterial;
+}
+
+/** Called in reverse order of registration. */
+export type Closers = (() => Promise<void>)[];
+
+/**
+ * Opens storage, models and queue.
+ * @param opened the chain; without one, what is to be known of it is read from the store, where a process with one has written it
+ * @throws AssayError STATE_IN_USE …, NODE_FOREIGN, CHAIN_ROLE_MISSING, MODEL_MISMATCH, QUEUE_UNREACHABLE
+ */
+export async function layFoundation(config: NodeConfig, opened: OpenedChain | undefined, log: Log, closers: Closers): Promise<Foundation> {
+  const storage = await openStorage(config, log);
+  closers.push(() => storage.close());
+  const { store } = storage;
+  const identity = opened === undefined ? await awaitIdentity(store, { log }) : await ownIdentity(store, opened);
+  const catalog = await openCatalog(config.models, opened === undefined ? bindToStore(store, { log }) : bindToChain(opened.chain, store));
+  closers.push(() => catalog.close());
+  const inputs = new InputStore(storage.artifacts);
+  const queue = await storage.openQueue(identity);
+  return { owner: identity.owner, store, queue, catalog, inputs, material: new ClaimMaterial(store, catalog, inputs) };
+}
+
+async function ownIdentity(store: Store, { client, addresses, owner }: OpenedChain): Promise<NodeIdentity> {
+  const identity = { chainId: client.chain.id, requests: addresses.requests, owner };
+  await claimStore(store, identity);
+  return identity;
+}
