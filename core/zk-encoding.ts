@@ -87,6 +87,27 @@ export function encodeProof(proof: ProofJson): Uint8Array {
   return wordsToBytes([...g1Words(proof.pi_a, 'proof'), ...g2Words(proof.pi_b, 'proof'), ...g1Words(proof.pi_c, 'proof')]);
 }
 
+/**
+ * The proof of 256 bytes as snarkjs writes it: the inverse of `encodeProof`. Whether its points are on their curves is for a verifier.
+ * @throws AssayError ZK_POINT
+ */
+export function decodeProof(bytes: Uint8Array) {
+  if (bytes.length !== 256) malformed('proof');
+  const words = Array.from({ length: 8 }, (_, i) => coordinate(String(BigInt(toHash(bytes.subarray(32 * i, 32 * i + 32)))), 'proof'));
+  const [ax, ay, bx1, bx0, by1, by0, cx, cy] = words.map(String) as [string, string, string, string, string, string, string, string];
+  return {
+    protocol: 'groth16' as const,
+    curve: 'bn128' as const,
+    pi_a: [ax, ay, '1'],
+    pi_b: [
+      [bx0, bx1],
+      [by0, by1],
+      ['1', '0'],
+    ],
+    pi_c: [cx, cy, '1'],
+  };
+}
+
 /** Little-endian packing of bytes, 31 to a field element. */
 export function packBytes(bytes: Uint8Array): bigint[] {
   return Array.from({ length: Math.ceil(bytes.length / BYTES_PER_SIGNAL) }, (_, i) => {

@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Hash } from '../core/brand.ts';
 import { AssayError } from '../core/errors.ts';
-import type { Program } from '../core/program/types.ts';
+import { keccak256, toHash } from '../core/keccak.ts';
+import type { Program, TensorInterface } from '../core/program/types.ts';
 import { inputForms, listBytes } from '../core/tensor-list.ts';
 import { type ModelSession, openModel } from '../runtime/session.ts';
-import type { OfferedModel } from './http/server.ts';
+import type { OfferedModel } from './http/schemas.ts';
 
 /** A model this node holds, validated and bound to its on-chain record. */
 export interface ServedModel {
@@ -13,6 +14,8 @@ export interface ServedModel {
   readonly directory: string;
   readonly programFile: string;
   readonly programBytes: number;
+  /** keccak256 of the program file. */
+  readonly programHash: Hash;
   readonly program: Program;
   readonly session: ModelSession;
   /** How a proof sees the input: 0 no zk tier here, 1 public bytes, 2 commitment. */
@@ -64,7 +67,16 @@ async function openServed(modelId: Hash, directory: string, bind: BindToRecord):
   try {
     const session = await openModel(file);
     const { inputForm } = await bind(modelId, session.program, file);
-    return { modelId, directory, programFile, programBytes: file.length, program: session.program, session, inputForm };
+    return {
+      modelId,
+      directory,
+      programFile,
+      programBytes: file.length,
+      programHash: toHash(keccak256(file)),
+      program: session.program,
+      session,
+      inputForm,
+    };
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
     throw new AssayError(error.message, {
@@ -76,12 +88,16 @@ async function openServed(modelId: Hash, directory: string, bind: BindToRecord):
   }
 }
 
-export function offerOf(model: ServedModel): OfferedModel {
+export function offerOf({ modelId, program, inputForm, programBytes, programHash }: ServedModel): OfferedModel {
+  const plain = ({ name, type, dims }: TensorInterface) => ({ name, type, dims: [...dims] });
   return {
-    modelId: model.modelId,
-    name: model.program.interface.name,
-    tiers: model.inputForm === 0 ? ['optimistic'] : ['zk', 'optimistic'],
-    inputs: model.program.interface.inputs.map(({ name, type, dims }) => ({ name, type, dims })),
-    programBytes: model.programBytes,
+    modelId,
+    name: program.interface.name,
+    tiers: inputForm === 0 ? ['optimistic'] : ['zk', 'optimistic'],
+    inputs: program.interface.inputs.map(plain),
+    outputs: program.interface.outputs.map(plain),
+    inputBytes: listBytes(inputForms(program)),
+    programBytes,
+    programHash,
   };
 }

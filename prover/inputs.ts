@@ -40,6 +40,11 @@ export class InputStore {
     return { inputRoot, commitment };
   }
 
+  /** Keeps the input of a receipt, which its customer can make a claim. @param inputRoot its name, computed by the caller from these bytes */
+  async keep(inputRoot: Hash, bytes: Uint8Array): Promise<void> {
+    if (!(await this.artifacts.has(KIND, inputRoot))) await this.artifacts.put(KIND, inputRoot, bytes);
+  }
+
   get(name: string): Promise<Uint8Array | undefined> {
     return this.artifacts.get(KIND, name);
   }

@@ -6,6 +6,8 @@ import type { ModelSession } from '../runtime/session.ts';
 import { type Fault, type FaultKind, injectFault, replayFault } from './fault.ts';
 
 export interface Answered {
+  readonly inputs: readonly TypedArray[];
+  readonly outputs: readonly TypedArray[];
   /** Canonical bytes of all outputs, joined. */
   readonly output: Uint8Array;
   /** The lie told, on development chains. */
@@ -25,9 +27,13 @@ interface Runnable {
 /** Answers an input, honestly or as the fault plan says. */
 export async function answerInput(model: Runnable, input: Uint8Array, plan: FaultPlan | undefined): Promise<Answered> {
   const inputs = splitTensors(inputForms(model.program), input);
-  if (plan === undefined) return { output: joinTensors(await model.session.run(inputs)), fault: undefined };
+  if (plan === undefined) {
+    const outputs = await model.session.run(inputs);
+    return { inputs, outputs, output: joinTensors(outputs), fault: undefined };
+  }
   const { fault, tensors } = injectFault(model.program, await model.session.trace(inputs), plan.seed, plan.kind);
-  return { output: joinTensors(outputsOf(model.program, tensors)), fault };
+  const outputs = outputsOf(model.program, tensors);
+  return { inputs, outputs, output: joinTensors(outputs), fault };
 }
 
 /** All tensors behind an answer, the same ones every time. */

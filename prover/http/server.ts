@@ -1,153 +1,165 @@
-import { createReadStream } from 'node:fs';
-import rateLimit from '@fastify/rate-limit';
+import cors from '@fastify/cors';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import { AssayError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
-import { fromFastify, notFound, statusOf } from './errors.ts';
+import { addAccess } from './access.ts';
+import { errorBody, fromFastify, fromSocket, notFound, statusOf } from './errors.ts';
+import { Gate } from './gate.ts';
+import type { ApiKeys } from './keys.ts';
+import { BYTES } from './route.ts';
+import { addClaimRoutes } from './routes/claims.ts';
+import { addInferRoutes } from './routes/infer.ts';
+import { addJobRoutes } from './routes/jobs.ts';
+import { addModelRoutes } from './routes/models.ts';
+import { addOperationRoutes } from './routes/operations.ts';
+import type { NodeService } from './service.ts';
 
-/** One model as the node offers it. */
-export interface OfferedModel {
-  readonly modelId: string;
-  readonly name: string;
-  readonly tiers: readonly string[];
-  readonly inputs: readonly { readonly name: string; readonly type: string; readonly dims: readonly number[] }[];
-  readonly programBytes: number;
-}
-
-/** What the HTTP service offers of the node; transport stays out of the node, and the node out of transport. */
-export interface NodeService {
-  health(): Promise<Readonly<Record<string, unknown>>>;
-  models(): readonly OfferedModel[];
-  /** File that holds the program, or undefined for a model that is not served. */
-  programFile(modelId: string): string | undefined;
-  /** Largest input any served model takes, bytes. */
-  readonly largestInput: number;
-  /** Keeps input bytes under their root (and commitment) and starts what waited for them. */
-  acceptInput(modelId: string, bytes: Uint8Array): Promise<{ inputRoot: string; commitment: string | null }>;
-  /** Input bytes by root or commitment. */
-  input(hash: string): Promise<Uint8Array | undefined>;
-  /** Runs the model and signs what it answered. */
-  infer(modelId: string, bytes: Uint8Array): Promise<Readonly<Record<string, unknown>>>;
-  receipt(id: string): Promise<Readonly<Record<string, unknown>> | undefined>;
-  /** Claim of this node by id (decimal request id); its trace is computed when asked for. */
-  claim(claimId: string): Promise<Readonly<Record<string, unknown>> | undefined>;
-  traceRoots(claimId: string): Promise<readonly string[] | undefined>;
-  /** Bytes that would answer a demand of a node (height ≥ 1) or leaf (height 0) of a tensor (docs/dispute.md, "Answers"). */
-  traceUnit(claimId: string, tensor: number, height: number, index: number): Promise<Uint8Array | undefined>;
-}
+export type { NodeService } from './service.ts';
 
 export interface ServerOptions {
   readonly host: string;
+  /** 0 takes a free one. */
   readonly port: number;
   readonly log: Log;
+  /** Of one API key or address. */
   readonly requestsPerMinute: number;
+  /** Who may ask; everybody without. */
+  readonly keys?: ApiKeys | undefined;
+  /** Web origins whose pages may ask; none unless told. `*` is all of them. */
+  readonly corsOrigins?: readonly string[];
+  /** Questions worked on at the same time (64), and how many more may wait (1,024). */
+  readonly inferConcurrency?: number;
+  readonly inferWaiting?: number;
+  /** Pieces of traces computed at the same time (2), and how many more may wait (32). */
+  readonly traceConcurrency?: number;
+  readonly traceWaiting?: number;
+  /** Streams of events open at the same time (256); milliseconds between two looks at a job (500) and between signs of life (15,000). */
+  readonly eventStreams?: number;
+  readonly eventMilliseconds?: number;
+  readonly heartbeatMilliseconds?: number;
+  /** Milliseconds within which a request must have arrived whole (30,000). */
+  readonly requestTimeout?: number;
 }
 
-const hash = z.string().regex(/^0x[0-9a-f]{64}$/);
-const claimId = z.string().regex(/^[1-9][0-9]{0,76}$/);
-const small = z.coerce.number().int().min(0).max(0xffffffff);
-
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new AssayError(`The request is malformed at ${issue?.path.join('.') || 'its top'}: ${issue?.message ?? ''}`, {
-    code: 'HTTP_MALFORMED',
-    fix: 'see docs/lifecycle.md',
-  });
+export interface RunningServer {
+  readonly url: string;
+  /** Says so in /readyz and takes no new connection; open requests end, streams of events are ended. */
+  close(): Promise<void>;
 }
+
+const HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+} as const;
 
 /**
  * Starts the HTTP service and resolves with the address it listens on.
  * @throws AssayError PORT_IN_USE, LISTEN_FAILED
  */
-export async function startServer(service: NodeService, options: ServerOptions): Promise<{ url: string; close(): Promise<void> }> {
-  const server = Fastify({ logger: false, bodyLimit: Math.max(1 << 16, service.largestInput), forceCloseConnections: true });
-  await server.register(rateLimit, { max: options.requestsPerMinute, timeWindow: '1 minute' });
-  server.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+export async function startServer(service: NodeService, options: ServerOptions): Promise<RunningServer> {
+  const closing = new AbortController();
+  const server = createServer(service, options);
+  await addDocuments(server);
+  if ((options.corsOrigins?.length ?? 0) > 0) {
+    const origins = [...(options.corsOrigins ?? [])];
+    await server.register(cors, { origin: origins.includes('*') ? '*' : origins, exposedHeaders: ['location', 'etag', 'retry-after'] });
+  }
+  await addAccess(server, options.keys, options.requestsPerMinute);
+  const trace = new Gate('other traces', options.traceConcurrency ?? 2, options.traceWaiting ?? 32);
+  const inputs = new Gate('other inputs', 16, 256);
+  addOperationRoutes(server, service, closing.signal);
+  addModelRoutes(server, service, inputs);
+  addInferRoutes(server, service, { running: options.inferConcurrency ?? 64, waiting: options.inferWaiting ?? 1_024 });
+  const events = {
+    streams: options.eventStreams ?? 256,
+    every: options.eventMilliseconds ?? 500,
+    heartbeat: options.heartbeatMilliseconds ?? 15_000,
+  };
+  addJobRoutes(server, service, events, closing.signal);
+  addClaimRoutes(server, service, trace);
+  let closed: Promise<void> | undefined;
+  return {
+    url: await listen(server, options),
+    close: () => {
+      closing.abort();
+      closed ??= server.close();
+      return closed;
+    },
+  };
+}
+
+function createServer(service: NodeService, options: ServerOptions): FastifyInstance {
+  const { requestTimeout = 30_000, log } = options;
+  const server = Fastify({
+    logger: false,
+    bodyLimit: 1 << 16,
+    requestTimeout,
+    // Nobody may hold a connection on which nothing moves; events send a sign of life more often.
+    connectionTimeout: 120_000,
+    keepAliveTimeout: 65_000,
+    forceCloseConnections: 'idle',
+    http: { maxHeaderSize: 16_384, headersTimeout: Math.min(15_000, requestTimeout), connectionsCheckingInterval: 2_000 },
+    clientErrorHandler: (error, socket) => {
+      const known = fromSocket((error as NodeJS.ErrnoException).code);
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const body = JSON.stringify(errorBody(known));
+      const head = [`HTTP/1.1 ${statusOf(known)} Refused`, 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`];
+      socket.end(`${head.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`);
+    },
+  });
+  // Schemas of routes are for the documents alone: bodies are parsed by the schemas that those were made of.
+  server.setValidatorCompiler(() => () => true);
+  server.setSerializerCompiler(() => JSON.stringify);
+  server.addContentTypeParser(BYTES, { parseAs: 'buffer', bodyLimit: Math.max(1 << 16, service.largestInput) }, (_, body, done) =>
+    done(null, body),
+  );
+  server.addHook('onRequest', (_request, reply, done) => {
+    service.metrics.httpActive.inc();
+    reply.headers(HEADERS);
+    done();
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    service.metrics.httpActive.dec();
+    const route = request.routeOptions.url ?? 'none';
+    service.metrics.httpSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    done();
+  });
   server.setErrorHandler(async (raw, request, reply) => {
     const error = fromFastify(raw);
     const status = statusOf(error);
-    if (status >= 500) options.log.error({ error: raw, url: request.url }, 'a request failed');
-    return reply
-      .status(status)
-      .send({ error: { code: error.code, message: error.message, facts: printable(error.facts), fix: error.fix } });
+    if (status >= 500 && error.code !== 'NODE_BUSY') log.error({ error: raw, url: request.url.slice(0, 200) }, 'a request failed');
+    if (status === 401) reply.header('www-authenticate', 'Bearer');
+    if (status === 503) reply.header('retry-after', '5');
+    return reply.status(status).type('application/json').send(errorBody(error));
   });
   server.setNotFoundHandler(async (request) => {
     throw notFound('route', request.url);
   });
-  addRoutes(server, service);
-  addTraceRoutes(server, service);
-  return { url: await listen(server, options), close: () => server.close() };
+  return server;
 }
 
-function printable(facts: AssayError['facts']): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, typeof value === 'bigint' ? value.toString() : value]));
-}
-
-function bytesOf(body: unknown): Uint8Array {
-  if (!(body instanceof Uint8Array) || body.length === 0) {
-    throw new AssayError('The request body must be bytes', {
-      code: 'HTTP_MALFORMED',
-      fix: 'send canonical input bytes as application/octet-stream',
-    });
-  }
-  return body;
-}
-
-function found<Value>(value: Value | undefined, what: string, id: string): Value {
-  if (value === undefined) throw notFound(what, id);
-  return value;
-}
-
-function addRoutes(server: FastifyInstance, service: NodeService): void {
-  server.get('/healthz', async () => service.health());
-  server.get('/v1/models', async () => ({ models: service.models() }));
-  server.get('/v1/models/:modelId/program', async (request, reply) => {
-    const { modelId } = parse(z.object({ modelId: hash }), request.params);
-    const file = found(service.programFile(modelId), 'model', modelId);
-    return reply
-      .type('application/octet-stream')
-      .header('cache-control', 'public, immutable, max-age=31536000')
-      .send(createReadStream(file));
+async function addDocuments(server: FastifyInstance): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Assay node',
+        version: '1',
+        description: 'Answers of integer programs, with receipts or proofs. Errors: docs/errors.md.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+    },
   });
-  server.put('/v1/models/:modelId/inputs', async (request) => {
-    const { modelId } = parse(z.object({ modelId: hash }), request.params);
-    found(service.programFile(modelId), 'model', modelId);
-    return service.acceptInput(modelId, bytesOf(request.body));
-  });
-  server.get('/v1/inputs/:hash', async (request, reply) => {
-    const { hash: name } = parse(z.object({ hash }), request.params);
-    const bytes = found(await service.input(name), 'input', name);
-    return reply.type('application/octet-stream').send(Buffer.from(bytes));
-  });
-  server.post('/v1/infer', async (request) => {
-    const { modelId } = parse(z.object({ modelId: hash }), request.query);
-    found(service.programFile(modelId), 'model', modelId);
-    return service.infer(modelId, bytesOf(request.body));
-  });
-  server.get('/v1/receipts/:id', async (request) => {
-    const { id } = parse(z.object({ id: hash }), request.params);
-    return found(await service.receipt(id), 'receipt', id);
-  });
-}
-
-/** Pieces of the trace behind a claim, for challengers who would rather read than pay; what is on chain is what counts. */
-function addTraceRoutes(server: FastifyInstance, service: NodeService): void {
-  server.get('/v1/claims/:claimId', async (request) => {
-    const { claimId: id } = parse(z.object({ claimId }), request.params);
-    return found(await service.claim(id), 'claim', id);
-  });
-  server.get('/v1/claims/:claimId/roots', async (request) => {
-    const { claimId: id } = parse(z.object({ claimId }), request.params);
-    return { roots: found(await service.traceRoots(id), 'claim', id) };
-  });
-  server.get('/v1/claims/:claimId/tensors/:tensor/:height/:index', async (request, reply) => {
-    const at = parse(z.object({ claimId, tensor: small, height: small, index: small }), request.params);
-    const bytes = found(await service.traceUnit(at.claimId, at.tensor, at.height, at.index), 'node or leaf', at.claimId);
-    return reply.type('application/octet-stream').send(Buffer.from(bytes));
-  });
+  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
 }
 
 async function listen(server: FastifyInstance, { host, port }: ServerOptions): Promise<string> {
