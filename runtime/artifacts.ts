@@ -16,11 +16,15 @@ export interface ArtifactStore {
 const NAME = /^0x[0-9a-f]{64}$/;
 const KIND = /^[a-z]{1,20}$/;
 
+/** Names come from the network: nothing but a hash may become part of a path. @throws RangeError */
+export function checkArtifactName(kind: string, hash: string): void {
+  if (!KIND.test(kind) || !NAME.test(hash)) throw new RangeError(`not an artifact name: ${kind}/${hash}`);
+}
+
 /** Content-addressed files below a directory: `<kind>/<hash>`, each written beside its place and then moved there. */
 export function openArtifacts(directory: string): ArtifactStore {
   const fileOf = (kind: string, hash: string): string => {
-    // Names come from the network: nothing but a hash may become part of a path.
-    if (!KIND.test(kind) || !NAME.test(hash)) throw new RangeError(`not an artifact name: ${kind}/${hash}`);
+    checkArtifactName(kind, hash);
     return path.join(directory, kind, hash);
   };
   return {

@@ -1,12 +1,16 @@
 import type { StateDirectory } from '../../runtime/state-directory.ts';
-import type { Store } from './port.ts';
+import { checkName, type Store } from './port.ts';
 
 const LAST = '\u{10ffff}';
 
 /** The store in the node's own state directory. */
 export function embeddedStore(state: StateDirectory): Store {
   const { database, write } = state;
-  const key = (collection: string, id: string): string[] => ['store', collection, id];
+  const key = (collection: string, id: string): string[] => {
+    checkName(collection);
+    checkName(id);
+    return ['store', collection, id];
+  };
   return {
     async get<Document>(collection: string, id: string) {
       return database.get(key(collection, id)) as Document | undefined;
@@ -31,7 +35,7 @@ export function embeddedStore(state: StateDirectory): Store {
     async list<Document>(collection: string, options: { after?: string; limit?: number } = {}) {
       const found: [string, Document][] = [];
       const limit = options.limit ?? Number.POSITIVE_INFINITY;
-      for (const entry of database.getRange({ start: key(collection, options.after ?? ''), end: key(collection, LAST) })) {
+      for (const entry of database.getRange({ start: ['store', collection, options.after ?? ''], end: ['store', collection, LAST] })) {
         const id = entry.key[2]!;
         if (id === options.after) continue;
         if (found.length >= limit) break;

@@ -8,8 +8,10 @@ import { AssayError } from '../../core/errors.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
 import type { Queue } from '../../prover/queue/port.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
+import { openArtifacts } from '../../runtime/artifacts.ts';
 import { openStateDirectory, STATE_VERSION, type StateDirectory } from '../../runtime/state-directory.ts';
 import { queueConformance } from './queue-conformance.ts';
+import { artifactConformance, storeConformance } from './store-conformance.ts';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const folders: string[] = [];
@@ -62,27 +64,21 @@ queueConformance('embedded', async () => {
   };
 });
 
-describe('embedded store', () => {
-  it('keeps documents by collection and id, in order', async () => {
-    const store = embeddedStore(open(folder()));
-    for (const id of ['b', 'a', 'c']) await store.put('claims', id, { id });
-    await store.put('receipts', 'a', { other: true });
-    expect(await store.get('claims', 'a')).toEqual({ id: 'a' });
-    expect(await store.get('claims', 'd')).toBeUndefined();
-    expect((await store.list('claims')).map(([id]) => id)).toEqual(['a', 'b', 'c']);
-    expect((await store.list('claims', { after: 'a', limit: 1 })).map(([id]) => id)).toEqual(['b']);
-    await store.remove('claims', 'a');
-    expect(await store.get('claims', 'a')).toBeUndefined();
-    expect(await store.get('receipts', 'a')).toEqual({ other: true });
-  });
-
-  it('lets one of many writers be the first', async () => {
-    const store = embeddedStore(open(folder()));
-    const stored = await Promise.all(Array.from({ length: 20 }, (_, writer) => store.putIfAbsent('claims', 'one', { writer })));
-    expect(stored.filter(Boolean)).toHaveLength(1);
-    expect(await store.get('claims', 'one')).toEqual({ writer: stored.indexOf(true) });
-  });
+storeConformance('embedded', async () => {
+  const directory = folder();
+  let state = openStateDirectory(directory, 'node');
+  return {
+    store: embeddedStore(state),
+    reopen: async () => {
+      await state.close();
+      state = openStateDirectory(directory, 'node');
+      return embeddedStore(state);
+    },
+    remove: () => state.close(),
+  };
 });
+
+artifactConformance('file', async () => openArtifacts(folder()));
 
 describe('a state directory', () => {
   it('is held by one process at a time', async () => {

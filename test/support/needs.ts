@@ -4,6 +4,8 @@ import path from 'node:path';
 /** What a services suite may need beyond npm: the Debian package, and the program that shows it is installed. */
 const programOf: Readonly<Record<string, string>> = {
   'redis-server': 'redis-server',
+  // The server itself lies outside of the path (test/support/postgres.ts finds it).
+  postgresql: 'pg_ctlcluster',
   chromium: 'chromium',
   'qemu-user': 'qemu-aarch64',
 };
