@@ -1,36 +1,29 @@
-import { type Chain, createPublicClient, defineChain, http, type PublicClient, type Transport } from 'viem';
 import { type Deployment, parseDeployment } from '../contracts/client/deployment.ts';
+import { type Client, connectEndpoints } from '../contracts/client/rpc/connect.ts';
 import { AssayError } from '../core/errors.ts';
 import { readInputText } from './files.ts';
 
-export type Client = PublicClient<Transport, Chain>;
+export type { Client };
 
-/** A client of the chain behind an RPC address; asks for its id, so that an unreachable chain is told at once. */
-export async function connect(rpc: string): Promise<Client> {
-  const parsed = URL.canParse(rpc) ? new URL(rpc) : undefined;
-  if (parsed?.protocol !== 'http:' && parsed?.protocol !== 'https:') {
-    throw new AssayError('The RPC address is not an http or https URL', { code: 'URL_INVALID', fix: 'give --rpc http://HOST:PORT' });
+/**
+ * A client of the chain behind an RPC address, or a list of them; asks for its id, so that an unreachable chain is told at once.
+ * @throws AssayError URL_INVALID, CHAIN_UNREACHABLE
+ */
+export async function connect(rpc: string | readonly string[]): Promise<Client> {
+  const urls = typeof rpc === 'string' ? [rpc] : rpc;
+  for (const url of urls) {
+    const { protocol } = URL.canParse(url) ? new URL(url) : { protocol: '' };
+    if (protocol !== 'http:' && protocol !== 'https:') {
+      throw new AssayError('The RPC address is not an http or https URL', { code: 'URL_INVALID', fix: 'give --rpc http://HOST:PORT' });
+    }
   }
-  const transport = http(rpc, { timeout: 10_000, retryCount: 2 });
-  let id: number;
   try {
-    id = await createPublicClient({ transport }).getChainId();
-  } catch (cause) {
-    throw new AssayError('The chain does not answer', {
-      code: 'CHAIN_UNREACHABLE',
-      // Not the whole address: its path may be an API key.
-      facts: { host: parsed.host },
-      fix: 'check --rpc, and that the chain runs',
-      cause,
-    });
+    return await connectEndpoints({ urls });
+  } catch (error) {
+    // viem wraps what its transport throws.
+    for (let at: unknown = error; at instanceof Error; at = at.cause) if (at instanceof AssayError) throw at;
+    throw error;
   }
-  const chain = defineChain({
-    id,
-    name: `chain ${id}`,
-    nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
-    rpcUrls: { default: { http: [rpc] } },
-  });
-  return createPublicClient({ chain, transport, pollingInterval: 500, cacheTime: 0 });
 }
 
 const DEPLOYMENT_LIMIT = 1 << 20;
