@@ -4,6 +4,7 @@ import { follow } from '../contracts/client/follow.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { coverageChannelsAbi } from '../contracts/client/generated/coverageChannels.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
+import { endpointsOf } from '../contracts/client/rpc/connect.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Catalog } from './catalog.ts';
 import type { NodeChain } from './chain.ts';
@@ -16,6 +17,7 @@ import type { InputStore } from './inputs.ts';
 import type { ClaimMaterial } from './material.ts';
 import type { NodeMetrics } from './metrics.ts';
 import type { Queue } from './queue/port.ts';
+import { Reconciler } from './reconcile.ts';
 import { RequestDesk, type RequestDeskParts } from './requests.ts';
 import type { Store } from './store/port.ts';
 import { Submitter } from './submit.ts';
@@ -52,6 +54,7 @@ export interface ChainSide {
  */
 export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> {
   const { chain, owner, store, queue, material, log, metrics } = parts;
+  watchEndpoints(parts);
   const clocks = await readClocks(chain.client, chain.addresses.board);
   const defence = {
     isOpen: (...demand: Parameters<NodeChain['isDemandOpen']>) => chain.isDemandOpen(...demand),
@@ -84,14 +87,35 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   defender.start();
   new Submitter({ store, queue, chain, catalog, inputs, log }).start();
   const stopFollowing = startFollowing(parts, watcher);
+  const reconciler = new Reconciler({
+    ...{ store, queue, log },
+    hasInput: (name) => inputs.has(name),
+    inputArrived: (names) => watcher.inputArrived(names),
+  });
+  reconciler.start();
   return {
     inputArrived: (names) => watcher.inputArrived(names),
     stop: async () => {
+      await reconciler.stop();
       await stopFollowing();
       await finalizer.idle();
       await chain.sender.idle();
     },
   };
+}
+
+/** An endpoint that fails is the ordinary case; one that disagrees, or is put aside, is for people to look at. */
+function watchEndpoints({ chain, log, metrics }: ChainSideParts): void {
+  endpointsOf(chain.client)?.listen(({ kind, endpoint, host, why }) => {
+    if (kind === 'failed') {
+      metrics?.rpcFailures.inc({ endpoint: String(endpoint) });
+      log.debug({ endpoint, host, why }, 'an RPC endpoint failed; the next is asked');
+    } else if (kind === 'back') log.info({ endpoint, host }, 'an RPC endpoint agrees with the others again');
+    else {
+      metrics?.alarms.inc({ reason: 'rpc' });
+      log.error({ endpoint, host, why }, kind === 'aside' ? 'an RPC endpoint is put aside' : 'RPC endpoints say different things');
+    }
+  });
 }
 
 function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<void> {

@@ -14,6 +14,7 @@ import { type ClaimedAnswer, claimCall } from '../contracts/client/requests/clai
 import { claimBatchCall } from '../contracts/client/requests/claimBatch.ts';
 import { finalizeCall } from '../contracts/client/requests/finalize.ts';
 import { fulfilProofCall, type ProvenAnswer } from '../contracts/client/requests/fulfilProof.ts';
+import { carefulClient } from '../contracts/client/rpc/connect.ts';
 import type { Call, Sender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
 import type { Unit } from '../core/dispute/units.ts';
@@ -38,16 +39,19 @@ export class NodeChain {
   readonly client: PublicClient<Transport, Chain>;
   readonly addresses: Addresses;
   readonly sender: Sender;
+  /** Answers that hold against a second endpoint: for what a lock depends on. */
+  private readonly careful: PublicClient<Transport, Chain>;
 
   constructor(client: PublicClient<Transport, Chain>, addresses: Addresses, sender: Sender) {
     this.client = client;
+    this.careful = carefulClient(client);
     this.addresses = addresses;
     this.sender = sender;
   }
 
   /** Owner whose stake answers for the node's key; the zero address when the key is not registered. */
   owner(): Promise<Address> {
-    return this.client.readContract({
+    return this.careful.readContract({
       address: this.addresses.vault,
       abi: stakeVaultAbi,
       functionName: 'proverOf',
@@ -70,11 +74,11 @@ export class NodeChain {
 
   /** What of a model can change: whether it was shown ill-formed, or its key broken. */
   terms(modelId: Hex) {
-    return this.client.readContract({ address: this.addresses.registry, abi: modelRegistryAbi, functionName: 'termsOf', args: [modelId] });
+    return this.careful.readContract({ address: this.addresses.registry, abi: modelRegistryAbi, functionName: 'termsOf', args: [modelId] });
   }
 
   request(requestId: string) {
-    return this.client.readContract({
+    return this.careful.readContract({
       address: this.addresses.requests,
       abi: requestsAbi,
       functionName: 'requestOf',
@@ -95,10 +99,10 @@ export class NodeChain {
   claimView(claimId: string) {
     if (isReceiptName(claimId)) {
       const { channels: address } = this.addresses;
-      return this.client.readContract({ address, abi: coverageChannelsAbi, functionName: 'claimOf', args: [claimId as Hex] });
+      return this.careful.readContract({ address, abi: coverageChannelsAbi, functionName: 'claimOf', args: [claimId as Hex] });
     }
     const { requests: address } = this.addresses;
-    return this.client.readContract({ address, abi: requestsAbi, functionName: 'claimOf', args: [claimHex(claimId)] });
+    return this.careful.readContract({ address, abi: requestsAbi, functionName: 'claimOf', args: [claimHex(claimId)] });
   }
 
   channel(channel: Hex) {
@@ -113,9 +117,9 @@ export class NodeChain {
   async standing(claimId: string): Promise<ClaimStanding> {
     const { source, claimId: id } = claimKeyOf(this.addresses, claimId);
     const board = { address: this.addresses.board, abi: claimBoardAbi, args: [source, id] } as const;
-    if (await this.client.readContract({ ...board, functionName: 'isFinal' })) return { isOpen: true, isFinal: true, end: 0 };
+    if (await this.careful.readContract({ ...board, functionName: 'isFinal' })) return { isOpen: true, isFinal: true, end: 0 };
     const [{ finalAt }, { open: isOpen }] = await Promise.all([
-      this.client.readContract({ ...board, functionName: 'disputeOf' }),
+      this.careful.readContract({ ...board, functionName: 'disputeOf' }),
       this.claimView(claimId),
     ]);
     return { isOpen, isFinal: false, end: Number(finalAt) };
@@ -123,7 +127,7 @@ export class NodeChain {
 
   async isDemandOpen(claimId: string, unit: Unit): Promise<boolean> {
     const { source, claimId: id } = claimKeyOf(this.addresses, claimId);
-    const demand = await this.client.readContract({
+    const demand = await this.careful.readContract({
       address: this.addresses.board,
       abi: claimBoardAbi,
       functionName: 'demandOf',
