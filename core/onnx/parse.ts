@@ -23,6 +23,11 @@ const SUPPORTED_DOMAINS = new Set(['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']
 
 const text = new TextDecoder('utf-8', { fatal: false });
 
+/** An absent field of bytes decodes to an empty list. */
+function string(bytes: Uint8Array): string {
+  return bytes.length === 0 ? '' : text.decode(bytes);
+}
+
 type External = ReadonlyMap<string, Uint8Array>;
 
 /**
@@ -160,13 +165,13 @@ function readAttribute(attribute: AttributeMessage, where: string, setting: Sett
     case 2:
       return toNumber(attribute.i);
     case 3:
-      return text.decode(attribute.s);
+      return string(attribute.s);
     case 6:
       return attribute.floats;
     case 7:
       return attribute.ints.map(toNumber);
     case 8:
-      return attribute.strings.map((value) => text.decode(value));
+      return attribute.strings.map(string);
     case 0: // files older than IR version 3 leave the type out
       return untypedAttribute(attribute);
     default:
@@ -177,8 +182,8 @@ function readAttribute(attribute: AttributeMessage, where: string, setting: Sett
 function untypedAttribute(attribute: AttributeMessage): AttributeValue {
   if (attribute.floats.length > 0) return attribute.floats;
   if (attribute.ints.length > 0) return attribute.ints.map(toNumber);
-  if (attribute.strings.length > 0) return attribute.strings.map((value) => text.decode(value));
-  if (attribute.s?.length > 0) return text.decode(attribute.s);
+  if (attribute.strings.length > 0) return attribute.strings.map(string);
+  if (attribute.s?.length > 0) return string(attribute.s);
   return attribute.f !== 0 ? attribute.f : toNumber(attribute.i);
 }
 

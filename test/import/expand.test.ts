@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Case } from '../../core/cases.ts';
 import { execute } from '../../core/execute.ts';
 import { evaluateGraph } from '../../core/onnx/evaluate/index.ts';
+import { lowerGraph } from '../../core/onnx/lower/index.ts';
 import { parseModel } from '../../core/onnx/parse.ts';
 import { type ElementType, elementCount, type Tensor, tensor } from '../../core/onnx/tensor.ts';
 import { compileModel } from '../../core/quantize/compile.ts';
@@ -81,6 +82,8 @@ describe('operators written in others, against onnxruntime', () => {
     const bytes = onnxModel(example.model);
     const graph = parseModel(bytes);
     const feeds = [1, 2, 3, 4].map((seed) => feedsOf(example, seed));
+    const { nodes } = lowerGraph(graph, feeds[0]!);
+    if (example.normalizes !== undefined) expect(nodes.filter(({ kind }) => kind === 'normalize').length).toBe(example.normalizes);
     const programs = compiled(bytes, feeds);
     for (const [i, one] of feeds.entries()) {
       const expected = await onnxruntime(bytes, one);

@@ -7,6 +7,8 @@ export interface ExpandedModel {
   readonly ranges?: Readonly<Record<string, readonly [number, number]>>;
   /** Outputs that the integer program gives exactly. */
   readonly exact?: readonly string[];
+  /** Normalizations that must be recognized. */
+  readonly normalizes?: number;
   /** Error of the float reference, where onnxruntime rounds on the way. */
   readonly float?: number;
   /** Root-mean-square error over the range that the integer program may have; 2 % otherwise. */
@@ -634,5 +636,89 @@ export const EXPANDED_MODELS: Readonly<Record<string, ExpandedModel>> = {
       outputs: ['y', 's'],
     },
     exact: ['y', 's'],
+  },
+  'InstanceNormalization written out, with axes from the front and a product by itself': {
+    model: {
+      opset: 18,
+      nodes: [
+        { operator: 'ReduceMean', inputs: ['x', 'axes'], outputs: ['m'] },
+        { operator: 'Sub', inputs: ['x', 'm'], outputs: ['d'] },
+        { operator: 'Mul', inputs: ['d', 'd'], outputs: ['q'] },
+        { operator: 'ReduceMean', inputs: ['q', 'axes'], outputs: ['v'] },
+        { operator: 'Add', inputs: ['eps', 'v'], outputs: ['e'] },
+        { operator: 'Sqrt', inputs: ['e'], outputs: ['s'] },
+        { operator: 'Reciprocal', inputs: ['s'], outputs: ['r'] },
+        { operator: 'Mul', inputs: ['r', 'd'], outputs: ['y'] },
+      ],
+      inputs: { x: [2, 3, 4, 5] },
+      outputs: ['y'],
+      constants: [{ name: 'axes', dims: [2], values: [2, 3], type: INT64 }, scale('eps', 1e-4)],
+    },
+    normalizes: 1,
+  },
+  'normalization of groups as Keras writes it': {
+    model: {
+      opset: 18,
+      nodes: [
+        { operator: 'ReduceMean', inputs: ['x', 'axes'], outputs: ['m'] },
+        { operator: 'Sub', inputs: ['x', 'm'], outputs: ['d'] },
+        { operator: 'Pow', inputs: ['d', 'two'], outputs: ['q'] },
+        { operator: 'ReduceMean', inputs: ['q', 'axes'], outputs: ['v'] },
+        { operator: 'Add', inputs: ['v', 'eps'], outputs: ['e'] },
+        { operator: 'Sqrt', inputs: ['e'], outputs: ['s'] },
+        { operator: 'Reciprocal', inputs: ['s'], outputs: ['r'] },
+        { operator: 'Mul', inputs: ['r', 'gamma'], outputs: ['f'] },
+        { operator: 'Mul', inputs: ['x', 'f'], outputs: ['a'] },
+        { operator: 'Mul', inputs: ['m', 'f'], outputs: ['b'] },
+        { operator: 'Sub', inputs: ['beta', 'b'], outputs: ['c'] },
+        { operator: 'Add', inputs: ['a', 'c'], outputs: ['y'] },
+      ],
+      inputs: { x: [1, 4, 3, 6] },
+      outputs: ['y'],
+      constants: [
+        { name: 'axes', dims: [2], values: [1, 3], type: INT64 },
+        { name: 'gamma', dims: [6], values: values(6, 2) },
+        { name: 'beta', dims: [6], values: values(6, 3) },
+        scale('two', 2),
+        scale('eps', 1e-3),
+      ],
+    },
+    normalizes: 1,
+  },
+  'RMSNormalization written out': {
+    model: {
+      opset: 17,
+      nodes: [
+        { operator: 'Pow', inputs: ['x', 'two'], outputs: ['q'] },
+        { operator: 'ReduceMean', inputs: ['q'], outputs: ['v'], attributes: { axes: [-1] } },
+        { operator: 'Add', inputs: ['v', 'eps'], outputs: ['e'] },
+        { operator: 'Sqrt', inputs: ['e'], outputs: ['s'] },
+        { operator: 'Div', inputs: ['one', 's'], outputs: ['r'] },
+        { operator: 'Mul', inputs: ['x', 'r'], outputs: ['n'] },
+        { operator: 'Mul', inputs: ['gamma', 'n'], outputs: ['y'] },
+      ],
+      inputs: { x: [2, 3, 8] },
+      outputs: ['y'],
+      constants: [{ name: 'gamma', dims: [8], values: values(8, 2) }, scale('two', 2), scale('one', 1), scale('eps', 1e-5)],
+    },
+    normalizes: 1,
+  },
+  'what only looks like a normalization: the mean of another tensor': {
+    model: {
+      opset: 17,
+      nodes: [
+        { operator: 'ReduceMean', inputs: ['z'], outputs: ['m'], attributes: { axes: [-1] } },
+        { operator: 'Sub', inputs: ['x', 'm'], outputs: ['d'] },
+        { operator: 'Mul', inputs: ['d', 'd'], outputs: ['q'] },
+        { operator: 'ReduceMean', inputs: ['q'], outputs: ['v'], attributes: { axes: [-1] } },
+        { operator: 'Add', inputs: ['v', 'eps'], outputs: ['e'] },
+        { operator: 'Sqrt', inputs: ['e'], outputs: ['s'] },
+        { operator: 'Div', inputs: ['x', 's'], outputs: ['y'] },
+      ],
+      inputs: { x: [2, 3, 8], z: [2, 3, 8] },
+      outputs: ['y'],
+      constants: [scale('eps', 0.1)],
+    },
+    normalizes: 0,
   },
 };

@@ -1,3 +1,4 @@
+import { AssayError } from '../../errors.ts';
 import type { GraphNode } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import type { Tensor } from '../tensor.ts';
@@ -46,10 +47,20 @@ export interface Expanded {
   readonly constants: ReadonlyMap<string, Tensor>;
 }
 
+/** Attributes and shapes that make no sense together surface wherever they are first used. */
+function attempt(expansion: Expansion, b: Builder): readonly string[] | undefined {
+  try {
+    return expansion.expand(b);
+  } catch (error) {
+    if (error instanceof AssayError) throw error;
+    refuseNode(b.node, `its inputs and attributes do not fit: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 /** The plain nodes that stand for one node, ending in its outputs; undefined where it is plain already. */
 export function expandNode(expansion: Expansion, node: GraphNode, given: readonly (Given | undefined)[]): Expanded | undefined {
   const b = new Builder(node, given);
-  const results = expansion.expand(b);
+  const results = attempt(expansion, b);
   if (results === undefined) return undefined;
   const made = new Set(b.nodes.flatMap((inner) => inner.outputs));
   const renamed = new Map<string, string>();

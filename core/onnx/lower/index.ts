@@ -129,11 +129,12 @@ function constantOutput(context: Lowering, name: string, { type, dims, data }: T
  */
 export function lowerGraph(source: Graph, feeds: Feeds): Net {
   const { graph: fixed, notes } = freezeParameters(source, feeds);
-  const graph = recognize(expandGraph(fixed, feeds));
+  const plain = expandGraph(fixed, feeds);
   const context = new Lowering();
   context.notes.push(...notes);
   const types = new Map<string, Tensor>();
-  evaluateGraph(graph, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
+  evaluateGraph(plain, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
+  const graph = recognize(plain, (name) => (types.get(name) ?? feeds.get(name) ?? plain.constants.get(name))?.dims);
   for (const [name, { type }] of [...graph.constants, ...feeds, ...types]) context.types.set(name, type);
   for (const [name, value] of types) if (!isFloat(value.type)) context.integerValued.add(name);
   for (const node of graph.nodes) for (const name of node.inputs) context.needed.add(name);
