@@ -146,7 +146,7 @@ export const rootsSchema = z.object({ roots: z.array(word) });
 export const healthSchema = z.object({
   ok: z.literal(true),
   prover: z.string(),
-  key: z.string(),
+  key: z.string().optional().describe('hot key; workers have none'),
   models: z.int(),
 });
 export const readySchema = z.object({ ready: z.boolean(), reasons: z.array(z.string()) });

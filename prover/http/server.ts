@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { AssayError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { addAccess } from './access.ts';
-import { errorBody, fromFastify, fromSocket, notFound, statusOf } from './errors.ts';
+import { errorBody, fromFastify, fromSocket, notFound, statusOf, stopping } from './errors.ts';
 import { Gate } from './gate.ts';
 import type { ApiKeys } from './keys.ts';
 import { BYTES } from './route.ts';
@@ -14,15 +14,20 @@ import { addInferRoutes } from './routes/infer.ts';
 import { addJobRoutes } from './routes/jobs.ts';
 import { addModelRoutes } from './routes/models.ts';
 import { addOperationRoutes } from './routes/operations.ts';
-import type { NodeService } from './service.ts';
+import type { NodeService, OperationsService } from './service.ts';
 
 export type { NodeService } from './service.ts';
 
-export interface ServerOptions {
+export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
   readonly log: Log;
+  /** Milliseconds within which a request must have arrived whole (30,000). */
+  readonly requestTimeout?: number;
+}
+
+export interface ServerOptions extends ListenOptions {
   /** Of one API key or address. */
   readonly requestsPerMinute: number;
   /** Who may ask; everybody without. */
@@ -39,12 +44,12 @@ export interface ServerOptions {
   readonly eventStreams?: number;
   readonly eventMilliseconds?: number;
   readonly heartbeatMilliseconds?: number;
-  /** Milliseconds within which a request must have arrived whole (30,000). */
-  readonly requestTimeout?: number;
 }
 
 export interface RunningServer {
   readonly url: string;
+  /** Says so in /readyz and refuses new work from now on; everything that is held can still be read. */
+  drain(): void;
   /** Says so in /readyz and takes no new connection; open requests end, streams of events are ended. */
   close(): Promise<void>;
 }
@@ -62,7 +67,10 @@ const HEADERS = {
  */
 export async function startServer(service: NodeService, options: ServerOptions): Promise<RunningServer> {
   const closing = new AbortController();
-  const server = createServer(service, options);
+  const server = createServer(service, options, service.largestInput);
+  server.addHook('onRequest', async (request) => {
+    if (closing.signal.aborted && request.method === 'POST') throw stopping();
+  });
   await addDocuments(server);
   if ((options.corsOrigins?.length ?? 0) > 0) {
     const origins = [...(options.corsOrigins ?? [])];
@@ -81,9 +89,25 @@ export async function startServer(service: NodeService, options: ServerOptions):
   };
   addJobRoutes(server, service, events, closing.signal);
   addClaimRoutes(server, service, trace);
+  return running(server, options, closing);
+}
+
+/**
+ * Health, readiness and metrics alone, for processes that answer no questions.
+ * @throws AssayError PORT_IN_USE, LISTEN_FAILED
+ */
+export async function startOperations(service: OperationsService, options: ListenOptions): Promise<RunningServer> {
+  const closing = new AbortController();
+  const server = createServer(service, options, 0);
+  addOperationRoutes(server, service, closing.signal);
+  return running(server, options, closing);
+}
+
+async function running(server: FastifyInstance, options: ListenOptions, closing: AbortController): Promise<RunningServer> {
   let closed: Promise<void> | undefined;
   return {
     url: await listen(server, options),
+    drain: () => closing.abort(),
     close: () => {
       closing.abort();
       closed ??= server.close();
@@ -92,7 +116,7 @@ export async function startServer(service: NodeService, options: ServerOptions):
   };
 }
 
-function createServer(service: NodeService, options: ServerOptions): FastifyInstance {
+function createServer(service: OperationsService, options: ListenOptions, largestInput: number): FastifyInstance {
   const { requestTimeout = 30_000, log } = options;
   const server = Fastify({
     logger: false,
@@ -117,7 +141,7 @@ function createServer(service: NodeService, options: ServerOptions): FastifyInst
   // Schemas of routes are for the documents alone: bodies are parsed by the schemas that those were made of.
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => JSON.stringify);
-  server.addContentTypeParser(BYTES, { parseAs: 'buffer', bodyLimit: Math.max(1 << 16, service.largestInput) }, (_, body, done) =>
+  server.addContentTypeParser(BYTES, { parseAs: 'buffer', bodyLimit: Math.max(1 << 16, largestInput) }, (_, body, done) =>
     done(null, body),
   );
   server.addHook('onRequest', (_request, reply, done) => {
@@ -162,7 +186,7 @@ async function addDocuments(server: FastifyInstance): Promise<void> {
   server.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
 }
 
-async function listen(server: FastifyInstance, { host, port }: ServerOptions): Promise<string> {
+async function listen(server: FastifyInstance, { host, port }: ListenOptions): Promise<string> {
   try {
     return await server.listen({ host, port });
   } catch (cause) {

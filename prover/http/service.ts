@@ -39,14 +39,18 @@ export interface ProgramFile {
   readonly hash: string;
 }
 
-/** What the HTTP service offers of the node; transport stays out of the node, and the node out of transport. */
-export interface NodeService {
+/** What watches a node asks. */
+export interface OperationsService {
   health(): HealthView;
   /** Whether work can be taken now, and why not. */
   readiness(): Promise<ReadyView>;
   readonly metrics: NodeMetrics;
   /** Brings gauges up to date before they are read. */
   refreshMetrics(): Promise<void>;
+}
+
+/** What the HTTP service offers of the node; transport stays out of the node, and the node out of transport. */
+export interface NodeService extends OperationsService {
   models(): readonly OfferedModel[];
   /** Undefined for a model that is not served. */
   programFile(modelId: string): ProgramFile | undefined;

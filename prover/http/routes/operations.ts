@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { stopping } from '../errors.ts';
 import { addRoute } from '../route.ts';
 import { healthSchema, readySchema } from '../schemas.ts';
-import type { NodeService } from '../service.ts';
+import type { OperationsService } from '../service.ts';
 
 /** What watches a node asks. @param closing the node takes no new work */
-export function addOperationRoutes(server: FastifyInstance, service: NodeService, closing: AbortSignal): void {
+export function addOperationRoutes(server: FastifyInstance, service: OperationsService, closing: AbortSignal): void {
   addRoute(server, {
     method: 'GET',
     url: '/healthz',
