@@ -45,6 +45,10 @@ export class InputStore {
     if (!(await this.artifacts.has(KIND, inputRoot))) await this.artifacts.put(KIND, inputRoot, bytes);
   }
 
+  has(name: string): Promise<boolean> {
+    return this.artifacts.has(KIND, name);
+  }
+
   get(name: string): Promise<Uint8Array | undefined> {
     return this.artifacts.get(KIND, name);
   }

@@ -171,10 +171,10 @@ class EmbeddedQueue implements Queue {
       // Out of sight only when it is off the disk: the same id may be added again at once.
       await this.state.write((database) => database.remove(['job', entry.kind, entry.id])).catch((error) => this.options.onError?.(error));
       line.entries.delete(entry.id);
+      line.running.delete(entry.id);
     } catch (error) {
       await this.failed(line, entry, error);
     }
-    line.running.delete(entry.id);
     this.next(line);
   }
 
@@ -182,13 +182,14 @@ class EmbeddedQueue implements Queue {
     // Stopped by us: not the job's failure.
     if (this.abort.signal.aborted) entry.attempts--;
     entry.error = (error instanceof Error ? error.message : String(error)).slice(0, 2_000);
-    if (entry.attempts >= entry.limit) {
+    const isDead = entry.attempts >= entry.limit;
+    if (isDead) entry.sequence = this.sequence++;
+    await this.save({ ...entry, state: isDead ? 'dead' : 'waiting' }).catch((reason) => this.options.onError?.(reason));
+    line.running.delete(entry.id);
+    if (isDead) {
       entry.state = 'dead';
-      entry.sequence = this.sequence++;
       line.dead++;
-    }
-    await this.save(entry).catch((reason) => this.options.onError?.(reason));
-    if (entry.state === 'waiting' && !this.abort.signal.aborted) this.later(line, entry);
+    } else if (!this.abort.signal.aborted) this.later(line, entry);
   }
 
   private later(line: Line, entry: Entry): void {

@@ -1,0 +1,188 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  type ClaimDocument,
+  COLLECTION,
+  orderedId,
+  type ProofDocument,
+  proofId,
+  type RequestDocument,
+  waitingKey,
+} from '../../prover/documents.ts';
+import type { JobKind } from '../../prover/jobs.ts';
+import { embeddedQueue } from '../../prover/queue/embedded.ts';
+import type { Queue } from '../../prover/queue/port.ts';
+import { Reconciler, type ReconcilerParts } from '../../prover/reconcile.ts';
+import { embeddedStore } from '../../prover/store/embedded.ts';
+import type { Store } from '../../prover/store/port.ts';
+import { createLog } from '../../runtime/log.ts';
+import { openStateDirectory } from '../../runtime/state-directory.ts';
+
+const ending: (() => Promise<void>)[] = [];
+const KINDS: readonly JobKind[] = ['run', 'claim', 'prove', 'fulfil'];
+const word = (byte: string): string => `0x${byte.repeat(32)}`;
+
+afterEach(async () => {
+  for (const end of ending.splice(0).reverse()) await end();
+});
+
+function state() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'assay-reconcile-'));
+  const opened = openStateDirectory(folder, 'node');
+  ending.push(async () => {
+    await opened.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return opened;
+}
+
+/** A store that outlives its queues: `parts.queue` is one that never heard of anything. */
+function setup(options: Partial<ReconcilerParts> = {}): { store: Store; queue: Queue; reconciler: Reconciler } {
+  const store = embeddedStore(state());
+  const queue = embeddedQueue(state());
+  ending.push(() => queue.close());
+  const parts = {
+    store,
+    queue,
+    log: createLog({ name: 'test', level: 'silent' }),
+    hasInput: async () => false,
+    inputArrived: async () => {},
+  };
+  const reconciler = new Reconciler({ ...parts, ...options });
+  ending.push(() => reconciler.stop());
+  return { store, queue, reconciler };
+}
+
+function request(requestId: string, change: Partial<RequestDocument> = {}): RequestDocument {
+  const terms = { modelId: word('11'), tier: 1, input: word('22'), fee: '1', coverage: '1', callbackGas: 0, deadline: 1_000 };
+  return { requestId, ...terms, state: 'queued', ...change };
+}
+
+async function keep(store: Store, document: RequestDocument): Promise<void> {
+  const id = orderedId(document.requestId);
+  await store.put(COLLECTION.requestsQueued, id, { id });
+  await store.put(COLLECTION.requests, id, document);
+}
+
+function claim(claimId: string, change: Partial<ClaimDocument> = {}): ClaimDocument {
+  const terms = { modelId: word('11'), input: word('22'), output: '0x00', fault: null, claimedAt: 0 };
+  return { claimId, ...terms, state: 'prepared', ...change };
+}
+
+function proof(requestId: string, state: ProofDocument['state']): ProofDocument {
+  const terms = { modelId: word('11'), input: word('22'), context: '5', deadline: 1_000, progress: 0, createdAt: 1 };
+  return { id: proofId(requestId), ...terms, state, requestId };
+}
+
+/** Ids of the jobs of a queue, by working them off. */
+async function jobsIn(queue: Queue): Promise<string[]> {
+  const ids: string[] = [];
+  for (const kind of KINDS) {
+    queue.work(kind, 1, async (job) => {
+      ids.push(job.id);
+    });
+    await expect.poll(() => queue.counts(kind), { timeout: 10_000 }).toEqual({ waiting: 0, active: 0, dead: 0 });
+  }
+  return ids.sort();
+}
+
+describe('a queue that lost everything', () => {
+  it('gets the next step of all that is accepted, and of nothing else', async () => {
+    const { store, queue, reconciler } = setup();
+    await keep(store, request('1'));
+    await keep(store, request('2'));
+    await store.put(COLLECTION.claims, orderedId('2'), claim('2'));
+    // Prepared for another request that had the number before a reorganisation; and one that is on chain already.
+    await keep(store, request('3'));
+    await store.put(COLLECTION.claims, orderedId('3'), claim('3', { input: word('33') }));
+    await keep(store, request('4'));
+    await store.put(COLLECTION.claims, orderedId('4'), claim('4', { state: 'void' }));
+    for (const [id, state] of [
+      ['5', 'queued'],
+      ['6', 'running'],
+      ['7', 'done'],
+      ['8', 'failed'],
+    ] as const) {
+      await keep(store, request(id, { tier: 0 }));
+      await store.put(COLLECTION.proofs, proofId(id), proof(id, state));
+    }
+    await keep(store, request('9', { tier: 0 }));
+    await keep(store, request('10', { state: 'answered' }));
+    // History that nothing points at.
+    await store.put(COLLECTION.requests, orderedId('11'), request('11'));
+    expect(await reconciler.round()).toBe(7);
+    expect(await reconciler.round()).toBe(0);
+    expect(await jobsIn(queue)).toEqual(
+      ['run/1', 'claim/2', 'run/3', 'run/4', `prove/${proofId('5')}`, `prove/${proofId('6')}`, 'fulfil/7'].sort(),
+    );
+  });
+
+  it('gets what is missing when only some is', async () => {
+    const { store, queue, reconciler } = setup();
+    for (let i = 1; i <= 100; i++) await keep(store, request(String(i)));
+    await queue.add({ id: 'run/50', kind: 'run', data: { requestId: '50' } });
+    expect(await reconciler.round()).toBe(99);
+    expect((await jobsIn(queue)).length).toBe(100);
+  });
+
+  it('does not bring a dead letter back by itself', async () => {
+    const { store, queue, reconciler } = setup();
+    await keep(store, request('1'));
+    await queue.add({ id: 'run/1', kind: 'run', data: { requestId: '1' }, attempts: 1 });
+    queue.work('run', 1, async () => {
+      throw new Error('poison');
+    });
+    await expect.poll(() => queue.counts('run'), { timeout: 10_000 }).toMatchObject({ dead: 1 });
+    expect(await reconciler.round()).toBe(0);
+    expect(await queue.counts('run')).toEqual({ waiting: 0, active: 0, dead: 1 });
+  });
+});
+
+describe('the rounds', () => {
+  it('take a pointer that leads nowhere away at its second sight: its document may be about to be written', async () => {
+    const { store, reconciler } = setup();
+    await keep(store, request('1', { state: 'passed' }));
+    await store.put(COLLECTION.requestsQueued, orderedId('2'), { id: orderedId('2') });
+    await reconciler.round();
+    expect(await store.list(COLLECTION.requestsQueued)).toHaveLength(2);
+    await store.put(COLLECTION.requests, orderedId('2'), request('2'));
+    expect(await reconciler.round()).toBe(1);
+    expect((await store.list(COLLECTION.requestsQueued)).map(([id]) => id)).toEqual([orderedId('2')]);
+  });
+
+  it('tell of inputs that came in unheard, each once', async () => {
+    const arrived: string[] = [];
+    const { store, reconciler } = setup({
+      hasInput: async (name) => name === word('22'),
+      inputArrived: async (names) => void arrived.push(...names),
+    });
+    for (const waiting of [request('1'), request('2'), request('3', { input: word('33') })]) {
+      await store.put(COLLECTION.requestsWaiting, waitingKey(waiting), { id: orderedId(waiting.requestId) });
+    }
+    await reconciler.round();
+    expect(arrived).toEqual([word('22')]);
+  });
+
+  it('begin at once, go on after a failure, and end when told', async () => {
+    let rounds = 0;
+    const { store, queue, reconciler } = setup({
+      every: 5,
+      others: [
+        async () => {
+          rounds++;
+          if (rounds === 1) throw new Error('the server is away');
+        },
+      ],
+    });
+    await keep(store, request('1'));
+    reconciler.start();
+    await expect.poll(() => rounds, { timeout: 10_000 }).toBeGreaterThan(3);
+    await reconciler.stop();
+    const ended = rounds;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(rounds).toBe(ended);
+    expect(await queue.counts('run')).toEqual({ waiting: 1, active: 0, dead: 0 });
+  });
+});
