@@ -142,13 +142,12 @@ function plainRow(folder: string, model: Model): Row {
   let count = 0;
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  run(compiled.program, first!).forEach((values, o) => {
-    const float = first!.outputs[o];
-    float?.data.forEach((v, e) => {
-      noise += (values[e]! - v) ** 2;
-      count++;
-    });
-  });
+  // Outputs beyond the sixth are joined: one after the other they are the same list.
+  const answers = run(compiled.program, first!).flatMap((values) => Array.from(values));
+  for (const v of first!.outputs.flatMap(({ data }) => Array.from(data))) {
+    noise += (answers[count]! - v) ** 2;
+    count++;
+  }
   for (const one of cases)
     for (const output of one.outputs)
       for (const v of output.data) {

@@ -11,6 +11,7 @@ import {
   inType,
   integerBounds,
   integerTensor,
+  positive,
   type Quantizer,
   quantizationOf,
   type RealRow,
@@ -38,7 +39,7 @@ export function ratioOf(ratio: number, most: number, bits: number, biasUnits = 0
 /** In 32 bits nothing is lost: a result keeps the scale of its terms, or the next power of two that has room for it. */
 function inSumScale(own: QuantizationClass, raw: number): void {
   if (own.type !== 'i32' || own.exact || own.members.length > 1 || own.quantization !== undefined) return;
-  const room = Math.max(-own.low, own.high) / (raw * 2 ** 30);
+  const room = Math.max(-own.reach.low, own.reach.high) / (raw * 2 ** 30);
   own.quantization = { type: 'i32', scale: raw * 2 ** Math.max(0, Math.ceil(Math.log2(Math.max(room, 1e-30)))), zero: 0 };
 }
 
@@ -80,7 +81,7 @@ export function divide(q: Quantizer, id: number, node: DivideNode): IntegerTenso
   const numerator = inType(q, node.sources[0]!, ['i16', 'u8']);
   const plain = integerTensor(q, node.sources[1]!);
   const divisor =
-    plain.quantization.zero === 0 ? plain : converted(q, plain, coveringSeen(q, 'i16', { low: 0, high: q.ranges[node.sources[1]!]!.high }));
+    plain.quantization.zero === 0 ? plain : converted(q, plain, coveringSeen(q, 'i16', positive(q.ranges[node.sources[1]!]!)));
   const ratio = numerator.quantization.scale / (divisor.quantization.scale * out.scale);
   const attributes = {
     multiplier: Math.round(ratio),

@@ -97,6 +97,28 @@ export interface CalibrationSet {
 }
 
 const MIN_CASES = 16;
+/** Rows from which ranges are taken at least, the work permitting. */
+const RANGE_ROWS = 64;
+
+/**
+ * Rows beyond those of `calibrationSet` that only widen ranges: the user's others, then neighbours of all of them.
+ * @param most how many
+ */
+export function* rangeFeeds(
+  graph: Graph,
+  cases: readonly Case[],
+  set: CalibrationSet,
+  most: number,
+  seed: number,
+): Generator<Map<string, Tensor>> {
+  const random = randomSource(seed);
+  const used = new Set(Array.from({ length: set.given }, (_, i) => Math.floor((i * cases.length) / set.given)));
+  const others = cases.filter((_, i) => !used.has(i));
+  const count = Math.min(others.length, most);
+  for (let i = 0; i < count; i++) yield feedsOf(graph, others[Math.floor((i * others.length) / count)]!);
+  const made = Math.min(most, RANGE_ROWS - set.feeds.length) - count;
+  for (let i = 0; i < made; i++) yield set.given === 0 ? declaredFeeds(graph, random) : neighbour(set.feeds[i % set.given]!, random);
+}
 
 /**
  * The examples that ranges and weights are fitted to: the user's, thinned evenly to `most`, and where there are fewer

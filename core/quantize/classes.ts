@@ -1,29 +1,8 @@
-import type { Values } from '../onnx/lower/evaluate.ts';
 import type { Held, Net, NetNode } from '../onnx/lower/net.ts';
 import type { ElementType } from '../tensor.ts';
 import { exactType, settleTypes } from './element-types.ts';
 import { mixedJoins } from './mixed.ts';
-import type { Mode, QuantizationClass, Range } from './quantization.ts';
-
-const MASK = 1e6;
-
-/** Least and greatest value that calibration saw in every tensor, zero included. */
-export function rangesOf(net: Net, runs: readonly (readonly Values[])[], live: readonly (Uint8Array | undefined)[]): Range[] {
-  return net.nodes.map((_, id) => {
-    let low = 0;
-    let high = 0;
-    let masked = false;
-    for (const values of runs) {
-      values[id]!.forEach((v, e) => {
-        if (live[id]?.[e] === 0) return;
-        if (v < -MASK) masked = true;
-        else if (v < low) low = v;
-        else if (v > high) high = v;
-      });
-    }
-    return { low, high, masked };
-  });
-}
+import { MASK, type Mode, type QuantizationClass, type Range } from './quantization.ts';
 
 class UnionFind {
   private readonly parent: number[];
@@ -172,15 +151,21 @@ export function classify(
   const classes = members.map((ids, c): QuantizationClass => {
     const low = Math.min(...ids.map((id) => ranges[id]!.low - (ranges[id]!.masked ? 20 : 0)));
     const high = Math.max(...ids.map((id) => ranges[id]!.high));
+    const reach = {
+      low: Math.min(low, ...ids.map((id) => ranges[id]!.reach.low)),
+      high: Math.max(high, ...ids.map((id) => ranges[id]!.reach.high)),
+    };
     const isExact = ids.every((id) => exact[id]);
     // A quantized file's own scale is taken over, rounding included.
     const held = isExact ? undefined : ids.map((id) => heldBy(net, id)).find((own) => own !== undefined);
-    if (held !== undefined) return { members: ids, low, high, exact: false, type: 'u8', steps: 256, quantization: { type: 'u8', ...held } };
+    if (held !== undefined)
+      return { members: ids, low, high, reach, exact: false, type: 'u8', steps: 256, quantization: { type: 'u8', ...held } };
     const type = isExact ? exactType(low, high) : types[c]!;
     return {
       members: ids,
       low,
       high,
+      reach,
       exact: isExact,
       type,
       steps: stepsOf(net, ids, type, mode),

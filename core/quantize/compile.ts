@@ -6,14 +6,15 @@ import { parseModel } from '../onnx/parse.ts';
 import { refuse } from '../onnx/refuse.ts';
 import { LIMITS, type Program, type TensorInterface } from '../program/types.ts';
 import { validateProgram } from '../program/validate.ts';
-import { calibrationSet, feedsOf, neighbour, randomSource } from './calibration.ts';
-import { classify, rangesOf } from './classes.ts';
-import { Emitter, type IntegerTensor } from './emitter.ts';
+import { calibrationSet, feedsOf, neighbour, randomSource, rangeFeeds } from './calibration.ts';
+import { classify } from './classes.ts';
+import { Emitter } from './emitter.ts';
 import { compensatedFan } from './linear.ts';
-import { liveElements } from './live.ts';
 import { quantizeNode } from './nodes.ts';
+import { interfaceOf, joinedNote, placeOutputs } from './outputs.ts';
 import type { Mode } from './quantization.ts';
-import { emitRescale, integerTensor, type Quantizer } from './quantizer.ts';
+import type { Quantizer } from './quantizer.ts';
+import { Ranges } from './ranges.ts';
 import { type CompileReport, layerReports, lossesOf, type ScoreReport } from './report.ts';
 import { badness, checkDrop, inputValues, type Scored, score, tooCoarse } from './score.ts';
 
@@ -56,6 +57,8 @@ const VALUE_BUDGET = 24e6;
 const MAX_CALIBRATION = 256;
 /** Multiply-adds of one pass over all calibration cases, which bounds the time. */
 const WORK_BUDGET = 6e8;
+/** The same for rows from which only ranges are taken. */
+const RANGE_WORK = 3e8;
 /** Below this many multiply-adds 16 bits cost little: they come next where 8 lose too much. */
 const SMALL_WORK = 20_000;
 const MAX_SCORED = 200;
@@ -81,26 +84,6 @@ function withoutSoftmax(net: Net): Net {
   return { nodes, outputs: outputs.map((output) => ({ ...output, node: renamed.get(output.node)! })), notes };
 }
 
-function interfaceOf(name: string, dims: readonly number[], tensor: IntegerTensor): TensorInterface {
-  const { type, scale, zero } = tensor.quantization;
-  return { name, dims, type, scales: [scale], zeroPoints: [zero], axis: 0 };
-}
-
-/** Outputs must be the last instructions, in order: otherwise each is copied to the end. */
-function placeOutputs(q: Quantizer): IntegerTensor[] {
-  const wanted = q.net.outputs.map((output) => integerTensor(q, output.node));
-  const first = q.emitter.instructions.length - wanted.length;
-  if (wanted.every((tensor, i) => tensor.position === first + i)) return wanted;
-  return wanted.map((tensor) => {
-    const plain = { position: tensor.position, quantization: { ...tensor.quantization, scale: 1, zero: 0 } };
-    const bounds = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
-    return {
-      position: emitRescale(q, [plain], [{ a: 1, b: 0, bias: 0 }], plain.quantization, bounds, { channelInner: 1, innerB: 1 }),
-      quantization: tensor.quantization,
-    };
-  });
-}
-
 function multiplyAdds(node: NetNode): number {
   if (node.kind === 'linear') return (node.length / node.outChannels) * node.weights.length;
   return node.kind === 'matmul' ? node.length * node.inner : node.length;
@@ -117,20 +100,20 @@ interface Attempt {
 function quantize(
   net: Net,
   runs: readonly (readonly Values[])[],
+  seen: Ranges,
   mode: Mode,
   weightLimit: 64 | 127,
   name: string,
   given: number,
   progress: (done: number) => void,
 ): Pick<Attempt, 'program' | 'quantizer'> {
-  const live = liveElements(net);
-  const ranges = rangesOf(net, runs, live);
+  const ranges = seen.all();
   const { classes, classOf, mixed } = classify(net, ranges, mode);
   const headroom = 1 + 0.2 / Math.sqrt(Math.max(1, given));
   const quantizer: Quantizer = {
     net,
     runs,
-    live,
+    live: seen.live,
     ranges,
     classes,
     classOf,
@@ -148,7 +131,7 @@ function quantize(
     if (node.kind === 'input') inputs.push(interfaceOf(node.name, node.dims, tensor));
     progress(id + 1);
   });
-  const outputs = placeOutputs(quantizer).map((tensor, i) => interfaceOf(net.outputs[i]!.name, net.outputs[i]!.dims, tensor));
+  const outputs = placeOutputs(quantizer);
   const program: Program = { instructions: quantizer.emitter.instructions, interface: { name, inputs, outputs } };
   return { program, quantizer };
 }
@@ -196,12 +179,6 @@ export function compileModel(request: CompileRequest): Compiled {
   const report = options.onProgress ?? (() => undefined);
   report({ stage: 'import', done: 0, total: 1 });
   const graph = parseModel(request.onnx, request.externalData);
-  if (graph.outputs.length > LIMITS.outputs)
-    refuse(
-      `the model has ${graph.outputs.length} outputs, more than ${LIMITS.outputs}`,
-      { outputs: graph.outputs.length },
-      'export it with the outputs you need',
-    );
   const seed = options.seed ?? 1;
   const { fitted, held } = divide(request.calibration);
   const probe = calibrationSet(graph, fitted, 1, seed).feeds[0]!;
@@ -215,6 +192,10 @@ export function compileModel(request: CompileRequest): Compiled {
     report({ stage: 'calibrate', done: i, total: set.feeds.length });
     return evaluateNet(net, inputValues(net, feeds));
   });
+  const seen = new Ranges(net);
+  for (const values of runs) seen.see(values);
+  for (const feeds of rangeFeeds(graph, fitted, set, Math.floor(RANGE_WORK / work), seed + 2000))
+    seen.see(evaluateNet(net, inputValues(net, feeds)));
   const random = randomSource(seed + 1000);
   const scored: Scored[] =
     held.length > 0
@@ -225,7 +206,7 @@ export function compileModel(request: CompileRequest): Compiled {
         }));
   const from = held.length > 0 ? 'held out' : 'neighbours of the calibration cases';
   const tryMode = (mode: Mode, weightLimit: 64 | 127): Attempt => {
-    const { program, quantizer } = quantize(net, runs, mode, weightLimit, options.name ?? 'model', set.given, (done) =>
+    const { program, quantizer } = quantize(net, runs, seen, mode, weightLimit, options.name ?? 'model', set.given, (done) =>
       report({ stage: 'quantize', done, total: net.nodes.length }),
     );
     report({ stage: 'score', done: 0, total: scored.length });
@@ -246,7 +227,7 @@ export function compileModel(request: CompileRequest): Compiled {
       score: best.score,
       losses: lossesOf(net, layers),
       warnings: warningsOf(set.given, set.feeds.length),
-      notes: net.notes,
+      notes: [...net.notes, ...joinedNote(net)],
     },
   };
 }

@@ -4,7 +4,7 @@ import { ACCUMULATOR_LIMIT, magnitude } from '../ops/operation.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import { errorFactor, gram, roundRow } from './gptq.ts';
 import { type CommonScale, gateRanges, inCommonScale } from './mixed.ts';
-import type { QuantizationClass } from './quantization.ts';
+import type { Extent, QuantizationClass } from './quantization.ts';
 import { classOf, coveringSeen, inType, integerBounds, type Quantizer } from './quantizer.ts';
 
 /** Rows that a layer is fitted on. */
@@ -137,7 +137,7 @@ function expectedError(
 /** The output scale with the least expected error among eighth octaves above the one that just covers the range. */
 function searchScale(
   q: Quantizer,
-  own: Pick<QuantizationClass, 'type' | 'low' | 'high' | 'steps'>,
+  own: Extent & Pick<QuantizationClass, 'type' | 'steps'>,
   channels: readonly Channel[],
   power: number,
   source: Quantization,
@@ -240,8 +240,8 @@ export function quantizeLinear(q: Quantizer, id: number, given: LinearNode): Int
   const groups = Array.from({ length: node.groups }, (_, group) => collectSamples(q, common, source, group, most));
   const power = groups.reduce((sum, samples) => sum + samples.meanSquare.reduce((a, b) => a + b, 0), 0) / node.groups;
   const own = classOf(q, id);
-  const search = (range: { low: number; high: number }, chosen: readonly Channel[]): Quantization =>
-    searchScale(q, { ...own, ...range }, chosen, power, source.quantization, format, fan);
+  const search = (range: Extent, chosen: readonly Channel[]): Quantization =>
+    searchScale(q, { ...range, type: own.type, steps: own.steps }, chosen, power, source.quantization, format, fan);
   if (own.type === 'i32') own.quantization = accumulatorScale(channels, source.quantization, format, fan);
   const blocks = own.quantization === undefined ? gateRanges(q, id) : undefined;
   const gates = blocks?.map((range, k) => search(range, channels.slice(k * range.width, (k + 1) * range.width)));

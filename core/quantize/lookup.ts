@@ -14,9 +14,12 @@ export function unary(q: Quantizer, id: number, node: UnaryNode): IntegerTensor 
   const source = inType(q, node.sources[0]!, ['i16', 'u8']);
   const gates = source.channels === undefined ? undefined : gateRanges(q, node.sources[0]!);
   const from = node.functions.map((_, c) => source.channels?.[c * node.channelInner] ?? source.quantization);
-  const { low, high } = classOf(q, node.sources[0]!);
-  const least = Math.min(...from.map((own, c) => toInteger(Math.min(0, gates?.[c]?.low ?? low) * 1.5, own)));
-  const most = Math.max(...from.map((own, c) => toInteger(Math.max(0, gates?.[c]?.high ?? high) * 1.5, own)));
+  const own = classOf(q, node.sources[0]!);
+  const extents = node.functions.map((_, c) => gates?.[c] ?? own);
+  const least = Math.min(...from.map((quantization, c) => toInteger(Math.min(extents[c]!.low * 1.5, extents[c]!.reach.low), quantization)));
+  const most = Math.max(
+    ...from.map((quantization, c) => toInteger(Math.max(extents[c]!.high * 1.5, extents[c]!.reach.high), quantization)),
+  );
   const entries = most - least + 1;
   const values = allocate(out.type, node.functions.length * entries);
   node.functions.forEach((f, c) => {

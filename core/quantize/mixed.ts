@@ -3,8 +3,8 @@ import { encodeMap } from '../ops/map.ts';
 import type { WindowAttributes } from '../ops/window.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import { toInteger } from './integers.ts';
-import type { Range } from './quantization.ts';
-import { classOf, converted, covering, coveringSeen, inType, type Quantizer } from './quantizer.ts';
+import type { Extent, Range } from './quantization.ts';
+import { classOf, converted, covering, coveringSeen, inType, positive, type Quantizer } from './quantizer.ts';
 
 /*
  * Tensors of very different ranges that are joined for a linear layer (an input beside a recurrent state, branches of a network) need no
@@ -81,7 +81,7 @@ export function mixedMap(q: Quantizer, id: number, node: MapNode): IntegerTensor
   const parts = node.sources.map((source) => {
     const part = inType(q, source, [type]);
     if (!isPadded || part.quantization.zero === 0) return part;
-    return converted(q, part, coveringSeen(q, type, { low: 0, high: q.ranges[source]!.high }));
+    return converted(q, part, coveringSeen(q, type, positive(q.ranges[source]!)));
   });
   const constants = node.constants.reduce((most, c) => Math.max(most, Math.abs(c)), 0);
   const alone: Quantization = covering(type, type === 'u8' && isPadded ? 0 : -constants, constants, 65536);
@@ -117,9 +117,7 @@ export function mixedMap(q: Quantizer, id: number, node: MapNode): IntegerTensor
   };
 }
 
-interface GateRange {
-  readonly low: number;
-  readonly high: number;
+interface GateRange extends Extent {
   /** Channels of the gate. */
   readonly width: number;
 }
@@ -135,14 +133,14 @@ export function gateRanges(q: Quantizer, id: number): readonly GateRange[] | und
   const width = reader.channelInner;
   const count = reader.functions.length;
   if (count < 2 || node.outChannels !== count * width) return undefined;
-  const ranges = Array.from({ length: count }, () => ({ low: 0, high: 0, width }));
+  const ranges = Array.from({ length: count }, () => ({ low: 0, high: 0 }));
   for (const values of q.runs)
     values[id]!.forEach((v, e) => {
       const range = ranges[Math.floor(e / width) % count]!;
       range.low = Math.min(range.low, v);
       range.high = Math.max(range.high, v);
     });
-  return ranges;
+  return ranges.map((range) => ({ ...range, reach: range, width }));
 }
 
 export interface CommonScale {

@@ -6,7 +6,7 @@ import { EXACT_LIMIT, magnitude } from '../ops/operation.ts';
 import { encodeRescaleRows, type RescaleRow } from '../ops/rescale.ts';
 import { type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM } from '../tensor.ts';
 import type { Emitter, IntegerTensor, Quantization } from './emitter.ts';
-import type { Mode, QuantizationClass, Range } from './quantization.ts';
+import type { Extent, Mode, QuantizationClass, Range } from './quantization.ts';
 
 export interface QuantizerOptions {
   readonly mode: Mode;
@@ -59,15 +59,15 @@ const ALL_STEPS = 65536;
 const ROOM_OF_16 = 1.5;
 
 /** Covers a range that calibration saw, and what may lie beyond it. */
-export function coveringSeen(
-  q: Quantizer,
-  type: ElementType,
-  { low, high }: { readonly low: number; readonly high: number },
-  steps = ALL_STEPS,
-  factor = 1,
-): Quantization {
-  const room = type === 'i16' && steps === ALL_STEPS ? Math.max(ROOM_OF_16, q.options.headroom) : q.options.headroom;
-  return covering(type, low * room, high * room, steps, factor);
+export function coveringSeen(q: Quantizer, type: ElementType, { low, high, reach }: Extent, steps = ALL_STEPS, factor = 1): Quantization {
+  const { headroom } = q.options;
+  if (type !== 'i16' || steps !== ALL_STEPS) return covering(type, low * headroom, high * headroom, steps, factor);
+  return covering(type, Math.min(low * ROOM_OF_16, reach.low), Math.max(high * ROOM_OF_16, reach.high), steps, factor);
+}
+
+/** The part of a range that is not negative. */
+export function positive({ high, reach }: Extent): Extent {
+  return { low: 0, high, reach: { low: 0, high: reach.high } };
 }
 
 /** The class's quantization, chosen now from its range if nothing chose it before. */

@@ -6,6 +6,7 @@ import type { Tensor } from '../onnx/tensor.ts';
 import type { Program } from '../program/types.ts';
 import { dequantizeTensor, quantizeTensor } from '../values.ts';
 import { Margins } from './margins.ts';
+import { separated } from './outputs.ts';
 import { bestOf, OutputScore, type ScoreReport } from './report.ts';
 
 /** A case that took no part in calibration. */
@@ -51,7 +52,11 @@ export function score(
       program,
       program.interface.inputs.map((tensor, i) => quantizeTensor(tensor, inputs[i]!)),
     );
-    const integer = program.interface.outputs.map((tensor, i) => dequantizeTensor(tensor, tensors[tensors.length - totals.length + i]!));
+    const answers = program.interface.outputs;
+    const integer = separated(
+      net,
+      answers.map((tensor, i) => dequantizeTensor(tensor, tensors[tensors.length - answers.length + i]!)),
+    );
     totals.forEach((total, i) => {
       total.add(float[i]!, integer[i]!);
       margins[i]!.row(float[i]!);
