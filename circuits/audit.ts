@@ -1,17 +1,31 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AssayError } from '../core/errors.ts';
 import { ZERO_HASH } from '../core/program/identity.ts';
+import type { Program } from '../core/program/types.ts';
+import { inputCount } from '../core/program/validate.ts';
+import { ELEMENT_BYTES, fromBytes } from '../core/tensor.ts';
 import { verificationKeyHash } from '../core/zk-encoding.ts';
 import { readModelDirectory } from '../runtime/model-directory.ts';
 import { askLingering, type ChildOptions, runChild } from './child-process.ts';
 import { type CompiledCircuit, compileCircuit } from './compile.ts';
 import { keyWeakness } from './key-weakness.ts';
+import { prove } from './prove.ts';
 import { writeR1cs } from './r1cs-file.ts';
 import { coefficientSection } from './setup/coefficients.ts';
-import { ceremonyText, hashFile, readSetupRecord, readVerificationKey, SETUP_FILES, type SetupRecord, sha256 } from './setup/files.ts';
-import { readCeremony, readSection, readSections, readSizes } from './setup/key-file.ts';
+import {
+  ceremonyText,
+  hashFile,
+  readSetupRecord,
+  readVerificationKey,
+  SETUP_FILES,
+  type SetupRecord,
+  sha256,
+  type VerificationKey,
+} from './setup/files.ts';
+import { keyProblem, readCeremony, readSection, readSections } from './setup/key-file.ts';
 import { publishedPower } from './setup/powers-of-tau.ts';
 import { transcriptHash } from './setup.ts';
 import type { SnarkjsRequest } from './snarkjs-child.ts';
@@ -43,8 +57,13 @@ export interface AuditReport {
 interface Subject {
   readonly directory: string;
   readonly record: SetupRecord;
+  readonly program: Program;
+  /** The program's circuit, compiled again, and its file. */
   readonly circuit: CompiledCircuit;
+  readonly r1cs: string;
   readonly zkey: string;
+  /** Why the file is no key of this circuit, by its sizes. */
+  readonly problem: string | undefined;
 }
 
 function check(name: string, passed: boolean, detail: string): AuditCheck {
@@ -66,47 +85,30 @@ async function checkFiles({ directory, record, zkey }: Subject, programHash: str
   ];
 }
 
-/** Compiles the program again and compares every byte of the circuit. */
-async function checkCircuit({ directory, record, circuit }: Subject): Promise<AuditCheck[]> {
-  const work = await mkdtemp(path.join(tmpdir(), 'assay-audit-'));
-  try {
-    const again = path.join(work, SETUP_FILES.r1cs);
-    writeR1cs(again, circuit.system);
-    const hash = await hashFile(again, 'sha256');
-    const own = await hashFile(path.join(directory, SETUP_FILES.r1cs), 'sha256').catch(() => 'missing');
-    return [
-      check(
-        'circuit',
-        hash === own && hash === record.r1cs,
-        `${circuit.report.constraints} constraints, compiled again: sha256 ${hash.slice(0, 16)}…`,
-      ),
-      check(
-        'public signals',
-        record.publicSignals === circuit.layout.count && record.inputForm === circuit.layout.inputForm,
-        `${circuit.layout.count} signals, input ${circuit.layout.inputForm}`,
-      ),
-    ];
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-}
-
-/** The key's own copy of the A and B parts, row by row, and its sizes. */
-async function checkProvingKey({ circuit, zkey }: Subject): Promise<AuditCheck[]> {
-  const sections = await readSections(zkey);
-  const { wires, signals, domain } = await readSizes(zkey, sections);
-  const sizes = [wires, signals, domain];
-  const expected = [circuit.system.wireCount, circuit.layout.count, circuit.report.domain];
-  const coefficients = Buffer.from(await readSection(zkey, sections, 4));
-  const same = sameCoefficients(coefficients, circuit);
+/** The circuit of the program, compiled again, against the file and the record. */
+async function checkCircuit({ directory, record, circuit, r1cs }: Subject): Promise<AuditCheck[]> {
+  const hash = await hashFile(r1cs, 'sha256');
+  const own = await hashFile(path.join(directory, SETUP_FILES.r1cs), 'sha256').catch(() => 'missing');
+  const { constraints, domain } = circuit.report;
   return [
     check(
-      'key sizes',
-      sizes.every((size, i) => size === expected[i]),
-      `wires, signals, domain: ${sizes.join(', ')}`,
+      'circuit',
+      hash === own && hash === record.r1cs && constraints === record.constraints && domain === record.domain,
+      `${constraints} constraints, compiled again: sha256 ${hash.slice(0, 16)}…`,
     ),
-    check('key coefficients', same, `${circuit.system.nonzerosAB + circuit.layout.count + 1} terms of A and B`),
+    check(
+      'public signals',
+      record.publicSignals === circuit.layout.count && record.inputForm === circuit.layout.inputForm,
+      `${circuit.layout.count} signals, input ${circuit.layout.inputForm}`,
+    ),
   ];
+}
+
+/** The key's own copy of the A and B parts, row by row. */
+async function checkCoefficients({ circuit, zkey }: Subject): Promise<AuditCheck> {
+  const coefficients = Buffer.from(await readSection(zkey, await readSections(zkey), 4));
+  const same = sameCoefficients(coefficients, circuit);
+  return check('key coefficients', same, `${circuit.system.nonzerosAB + circuit.layout.count + 1} terms of A and B`);
 }
 
 /** Both sides write the terms in the order of the circuit. */
@@ -115,14 +117,25 @@ function sameCoefficients(found: Buffer, circuit: CompiledCircuit): boolean {
   return found.length === expected.length && found.equals(expected);
 }
 
+/** Undefined for a key with points that have no encoding: at infinity, or with coordinates out of range. */
+function keyHashOf(key: unknown): string | undefined {
+  try {
+    return verificationKeyHash(key as VerificationKey);
+  } catch (error) {
+    if (error instanceof AssayError) return undefined;
+    throw error;
+  }
+}
+
 async function checkVerificationKey({ directory, record, zkey }: Subject, options: AuditOptions): Promise<AuditCheck[]> {
   const key = await readVerificationKey(directory);
   const request: SnarkjsRequest = { call: 'exportVerificationKey', zkey };
   const exported = await askLingering<unknown>('./snarkjs-child.ts', request, options);
-  const same = verificationKeyHash(exported as never) === verificationKeyHash(key);
+  const hash = keyHashOf(key);
+  const same = hash !== undefined && hash === keyHashOf(exported);
   const weakness = await keyWeakness(key);
   return [
-    check('verification key', same && record.keyHash === verificationKeyHash(key), `keyHash ${record.keyHash}`),
+    check('verification key', same && record.keyHash === hash, `keyHash ${record.keyHash}`),
     check(
       'key is not trivially forgeable',
       weakness === undefined,
@@ -131,13 +144,43 @@ async function checkVerificationKey({ directory, record, zkey }: Subject, option
   ];
 }
 
+/**
+ * Proves a run on random inputs. The weights stand in C, of which a key holds no copy to compare: only a proof shows that they are this
+ * program's. (Weights that one run does not touch, of an input that is zero, escape it; `snarkjs zkey verify` lets none escape.)
+ */
+async function checkProof({ directory, program, zkey }: Subject, options: AuditOptions): Promise<AuditCheck> {
+  const inputs = program.instructions
+    .slice(0, inputCount(program))
+    .map(({ type, length }) => fromBytes(type, randomBytes(ELEMENT_BYTES[type] * length)));
+  const { signal, onProgress, memoryMegabytes } = options;
+  const job = { directory, inputs, context: 0n, zkey, ...(signal === undefined ? {} : { signal }), onProgress };
+  try {
+    await prove(job, memoryMegabytes === undefined ? {} : { memoryMegabytes });
+    return check('proof', true, 'a run on random inputs, proved with this key, verifies');
+  } catch (error) {
+    const found = error instanceof AssayError && ['PROOF_REJECTED', 'PROOF_SYSTEM', 'SETUP_STALE'].includes(error.code);
+    if (!found) throw error;
+    return check('proof', false, `a run on random inputs: ${error.message}`);
+  }
+}
+
+/** What can be said of the key itself; nothing beyond its form where that is wrong, for snarkjs believes what it reads. */
+async function checkKey(subject: Subject, options: AuditOptions): Promise<AuditCheck[]> {
+  const { problem } = subject;
+  const { wires, domain } = subject.circuit.report;
+  const form = check('key form', problem === undefined, problem ?? `${wires} wires, domain ${domain}, every section of its size`);
+  if (problem !== undefined) return [form];
+  return [form, await checkCoefficients(subject), ...(await checkVerificationKey(subject, options)), await checkProof(subject, options)];
+}
+
 async function checkCeremony(subject: Subject, options: AuditOptions): Promise<{ checks: AuditCheck[]; pointsVerified: boolean }> {
-  const { record, zkey, directory } = subject;
+  const { record, zkey, r1cs, problem } = subject;
   const { ceremony } = record;
   if (ceremony === undefined) {
     const honest = record.development && record.provenance === ZERO_HASH;
     return { checks: [check('provenance', honest, 'development: whoever made this key can forge proofs')], pointsVerified: false };
   }
+  if (problem !== undefined) return { checks: [check('transcript', false, 'the key cannot be read')], pointsVerified: false };
   const found = await readCeremony(zkey, await readSections(zkey));
   const same = ceremonyText({ ...ceremony, ...found }) === ceremonyText(ceremony);
   const proper = ceremony.contributions.length >= 3 && ceremony.contributions.at(-1)?.kind === 'beacon';
@@ -153,7 +196,7 @@ async function checkCeremony(subject: Subject, options: AuditOptions): Promise<{
   if (options.ptau === undefined) return { checks, pointsVerified: false };
   const powers = await hashFile(options.ptau, 'blake2b512');
   checks.push(check('powers-of-tau file', powers === ceremony.powersOfTau, `blake2b ${powers.slice(0, 16)}…`));
-  const request: SnarkjsRequest = { call: 'verifyKey', r1cs: path.join(directory, SETUP_FILES.r1cs), ptau: options.ptau, zkey };
+  const request: SnarkjsRequest = { call: 'verifyKey', r1cs, ptau: options.ptau, zkey };
   const verified = await runChild<boolean>('./snarkjs-child.ts', request, options);
   checks.push(
     check('snarkjs zkey verify', verified, verified ? 'every point follows from circuit, powers of tau and contributions' : 'refused'),
@@ -162,10 +205,10 @@ async function checkCeremony(subject: Subject, options: AuditOptions): Promise<{
 }
 
 /**
- * Checks a model's setup against its program: compiles it again and compares circuit, keys, hashes and provenance; with the
- * powers-of-tau file also every point of the key. What a consumer runs before pinning a modelId.
- * Writes nothing. Cost: the compilation and one pass over the files; with the file, that of the setup's verification.
- * @throws AssayError FILE_MISSING, SETUP_MISSING, SETUP_MALFORMED, KEY_MALFORMED, NOT_IN_ZK_TIER
+ * Checks a model's setup against its program: compiles it again, compares circuit, keys, hashes and provenance, and proves a run; with the
+ * powers-of-tau file also checks every point of the key. What a consumer runs before pinning a modelId.
+ * Writes nothing. Cost: the compilation, one pass over the files and one proof; with the file, that of the setup's verification.
+ * @throws AssayError FILE_MISSING, SETUP_MISSING, SETUP_MALFORMED, KEY_MALFORMED, NOT_IN_ZK_TIER, CANCELLED
  */
 export async function auditKey(directory: string, options: AuditOptions = {}): Promise<AuditReport> {
   const { program, programBytes } = await readModelDirectory(directory);
@@ -178,20 +221,23 @@ export async function auditKey(directory: string, options: AuditOptions = {}): P
       fix: 'run `assay setup` first',
     });
   }
-  const subject: Subject = { directory, record, zkey, circuit: compileCircuit(program) };
-  const ceremony = await checkCeremony(subject, options);
-  const checks = [
-    ...(await checkFiles(subject, sha256(programBytes))),
-    ...(await checkCircuit(subject)),
-    ...(await checkProvingKey(subject)),
-    ...(await checkVerificationKey(subject, options)),
-    ...ceremony.checks,
-  ];
-  return {
-    passed: checks.every(({ passed }) => passed),
-    provenance: record.provenance,
-    development: record.development,
-    pointsVerified: ceremony.pointsVerified,
-    checks,
-  };
+  const work = await mkdtemp(path.join(tmpdir(), 'assay-audit-'));
+  try {
+    const circuit = compileCircuit(program);
+    const r1cs = path.join(work, SETUP_FILES.r1cs);
+    writeR1cs(r1cs, circuit.system);
+    const subject: Subject = { directory, record, zkey, program, circuit, r1cs, problem: await keyProblem(zkey, circuit) };
+    const key = await checkKey(subject, options);
+    const ceremony = await checkCeremony(subject, options);
+    const checks = [...(await checkFiles(subject, sha256(programBytes))), ...(await checkCircuit(subject)), ...key, ...ceremony.checks];
+    return {
+      passed: checks.every(({ passed }) => passed),
+      provenance: record.provenance,
+      development: record.development,
+      pointsVerified: ceremony.pointsVerified,
+      checks,
+    };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }

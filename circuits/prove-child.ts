@@ -14,6 +14,7 @@ import { serve } from './child-serve.ts';
 import { type CompiledCircuit, compileCircuit } from './compile.ts';
 import { commitInput } from './input-commitment.ts';
 import { missingSetup, type Proof, readSetupRecord, readVerificationKey, SETUP_FILES, sha256 } from './setup/files.ts';
+import { requireKeyForm } from './setup/key-file.ts';
 import { buildWitness } from './witness.ts';
 import { encodeWtns } from './wtns-file.ts';
 
@@ -23,6 +24,8 @@ export interface ProveRequest {
   readonly tensors: readonly TypedArray[];
   readonly trace: boolean;
   readonly context: bigint;
+  /** Another proving key than the directory's own. */
+  readonly zkey?: string | undefined;
 }
 
 export interface ProveResult {
@@ -78,7 +81,8 @@ async function prove(request: ProveRequest, progress: (progress: Progress) => vo
   const witness = buildWitness(model.circuit, model.program, tensors, request.context);
   const expected = (await expectedSignals(model, tensors, request.context)).map(String);
   enter('prove');
-  const zkey = path.join(request.directory, SETUP_FILES.zkey);
+  const zkey = request.zkey ?? path.join(request.directory, SETUP_FILES.zkey);
+  await requireKeyForm(zkey, model.circuit);
   const { proof, publicSignals } = await groth16.prove(zkey, { type: 'mem', data: encodeWtns(witness) } as never);
   enter('verify');
   const key = await readVerificationKey(request.directory);

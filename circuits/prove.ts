@@ -18,6 +18,8 @@ export interface ProveJob {
   readonly trace?: readonly TypedArray[];
   /** First public signal: keccak(chainId, contract, requestId, prover, modelId) >> 8. */
   readonly context: bigint;
+  /** Another proving key than the directory's own: for its audit. */
+  readonly zkey?: string;
   /** Cancels: the proving process is killed. */
   readonly signal?: AbortSignal;
   readonly onProgress?: ChildOptions['onProgress'];
@@ -70,7 +72,7 @@ export class ProvingService {
     this.memoryMegabytes = options.memoryMegabytes;
   }
 
-  /** @throws AssayError SETUP_MISSING, SETUP_STALE, INPUT_SHAPE, PROOF_REJECTED, CHILD_MEMORY, CHILD_ENDED, CANCELLED, SERVICE_CLOSED */
+  /** @throws AssayError SETUP_MISSING, SETUP_STALE, KEY_MALFORMED, INPUT_SHAPE, PROOF_REJECTED, CHILD_MEMORY, CHILD_ENDED, CANCELLED, SERVICE_CLOSED */
   prove(job: ProveJob): Promise<ProvedAnswer> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ job, resolve, reject });
@@ -110,7 +112,8 @@ export class ProvingService {
     const child = this.idle.pop() ?? this.start();
     child.ref();
     child.channel?.ref();
-    const request: ProveRequest = { directory: job.directory, tensors, trace: job.trace !== undefined, context: job.context };
+    const { directory, context, zkey } = job;
+    const request: ProveRequest = { directory, tensors, trace: job.trace !== undefined, context, zkey };
     try {
       const { proof, signals, outputs, peakMegabytes } = await ask<ProveResult>(child, request, {
         signal: job.signal,

@@ -20,7 +20,7 @@ import {
   type SetupRecord,
   sha256,
 } from './setup/files.ts';
-import { isKeyOf, readCeremony, readSections } from './setup/key-file.ts';
+import { keyProblem, readCeremony, readSections } from './setup/key-file.ts';
 import { publishedPower } from './setup/powers-of-tau.ts';
 import { withWork } from './setup/work.ts';
 import type { SnarkjsRequest } from './snarkjs-child.ts';
@@ -117,7 +117,8 @@ async function makeDevelopmentKey(work: string, circuit: CompiledCircuit, option
     options.cacheDirectory === undefined
       ? undefined
       : path.join(options.cacheDirectory, `${await hashFile(path.join(work, SETUP_FILES.r1cs), 'sha256')}.zkey`);
-  if (cached !== undefined && (await isKeyOf(cached, circuit))) {
+  const isThere = cached !== undefined && (await stat(cached).catch(() => undefined))?.isFile() === true;
+  if (isThere && (await keyProblem(cached, circuit)) === undefined) {
     await copyFile(cached, zkey);
     return;
   }

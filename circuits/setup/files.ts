@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AssayError } from '../../core/errors.ts';
@@ -74,10 +74,12 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** Text of a small file, undefined where there is none. @throws AssayError SETUP_MALFORMED for a large one */
 async function readBounded(file: string): Promise<string | undefined> {
   try {
-    const text = await readFile(file, 'utf8');
-    return text.length > RECORD_LIMIT ? undefined : text;
+    const { size } = await stat(file);
+    if (size > RECORD_LIMIT) throw malformed(file, `it has ${size} bytes`);
+    return await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -129,9 +131,13 @@ function parseOrRefuse<T>(schema: z.ZodType<T>, text: string, file: string): T {
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new AssayError('A file of the setup does not have the right form', {
+  throw malformed(file, parsed.error.issues[0]?.message ?? 'unknown');
+}
+
+function malformed(file: string, problem: string): AssayError {
+  return new AssayError('A file of the setup does not have the right form', {
     code: 'SETUP_MALFORMED',
-    facts: { file, problem: parsed.error.issues[0]?.message ?? 'unknown' },
+    facts: { file, problem },
     fix: 'run `assay setup` again, or give the file that `assay prove` wrote',
   });
 }

@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises';
 import { AssayError } from '../../core/errors.ts';
+import { BASE_FIELD } from '../../core/zk-encoding.ts';
 import type { CompiledCircuit } from '../compile.ts';
+import { FIELD_BYTES, FIELD_PRIME, writeField } from '../field.ts';
 import type { Contribution } from './files.ts';
 
 /** Where the sections of an iden3 binary file lie. */
@@ -11,6 +13,7 @@ function malformed(file: string, why: string): never {
 }
 
 const SECTION_LIMIT = 64;
+const GROTH16 = 1;
 const CEREMONY_BYTES = 16 << 20;
 
 /** Reads the section table of a .zkey file. @throws AssayError KEY_MALFORMED */
@@ -59,28 +62,66 @@ export async function readSection(file: string, sections: Sections, id: number, 
   }
 }
 
-export interface KeySizes {
-  readonly wires: number;
-  readonly signals: number;
-  readonly domain: number;
+const HEADER_BYTES = 2 * (4 + FIELD_BYTES) + 12 + 3 * 64 + 3 * 128;
+
+/** Bytes of each section of a key for this circuit; the first names the proof system, the last holds the ceremony, of any length. */
+function sectionBytes({ system, layout, report }: CompiledCircuit): ReadonlyMap<number, number> {
+  const { wires, domain } = report;
+  const shown = layout.count + 1;
+  const terms = system.nonzerosAB + shown;
+  return new Map([
+    [1, 4],
+    [2, HEADER_BYTES],
+    [3, 64 * shown],
+    [4, 4 + terms * (12 + FIELD_BYTES)],
+    [5, 64 * wires],
+    [6, 64 * wires],
+    [7, 128 * wires],
+    [8, 64 * (wires - shown)],
+    [9, 64 * domain],
+  ]);
 }
 
-/** What section 2 says of the circuit that a key is for. */
-export async function readSizes(file: string, sections: Sections): Promise<KeySizes> {
-  const header = Buffer.from(await readSection(file, sections, 2, 1 << 16));
-  if (header.length < 84) malformed(file, 'its header ends early');
-  return { wires: header.readUInt32LE(72), signals: header.readUInt32LE(76), domain: header.readUInt32LE(80) };
+/** Section 2 up to its points: both primes, and the sizes of the circuit. */
+function headerBytes({ layout, report }: CompiledCircuit): Uint8Array {
+  const bytes = new Uint8Array(2 * (4 + FIELD_BYTES) + 12);
+  const view = new DataView(bytes.buffer);
+  [BASE_FIELD, FIELD_PRIME].forEach((prime, i) => {
+    view.setUint32(i * (4 + FIELD_BYTES), FIELD_BYTES, true);
+    writeField(view, i * (4 + FIELD_BYTES) + 4, prime);
+  });
+  [report.wires, layout.count, report.domain].forEach((size, i) => {
+    view.setUint32(2 * (4 + FIELD_BYTES) + 4 * i, size, true);
+  });
+  return bytes;
 }
 
-/** Whether a file is a whole key of this circuit's sizes: what a half-written or foreign file in a cache is not. */
-export async function isKeyOf(file: string, { layout, report }: Pick<CompiledCircuit, 'layout' | 'report'>): Promise<boolean> {
+/**
+ * Why a file cannot be a key of this circuit, by its sizes alone: a half-written file, one for another circuit, one whose header promises
+ * more than is there. What passes can be given to snarkjs, which believes what it reads. Cost: a few reads.
+ */
+export async function keyProblem(file: string, circuit: CompiledCircuit): Promise<string | undefined> {
   try {
-    const { wires, signals, domain } = await readSizes(file, await readSections(file));
-    return wires === report.wires && signals === layout.count && domain === report.domain;
+    const sections = await readSections(file);
+    for (const [id, bytes] of sectionBytes(circuit)) {
+      const found = sections.get(id)?.bytes;
+      if (found !== bytes) return `section ${id} has ${found ?? 'no'} bytes, a key of this circuit ${bytes}`;
+    }
+    const system = Buffer.from(await readSection(file, sections, 1));
+    if (system.readUInt32LE(0) !== GROTH16) return 'it is not for Groth16';
+    const header = Buffer.from(await readSection(file, sections, 2));
+    const expected = headerBytes(circuit);
+    return header.subarray(0, expected.length).equals(expected) ? undefined : 'its header is that of another field or circuit';
   } catch (error) {
-    if (error instanceof AssayError || (error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (error instanceof AssayError && error.code === 'KEY_MALFORMED') return String(error.facts.why);
     throw error;
   }
+}
+
+/** @throws AssayError KEY_MALFORMED unless the file has the form of a key of this circuit */
+export async function requireKeyForm(file: string, circuit: CompiledCircuit): Promise<void> {
+  const problem = await keyProblem(file, circuit);
+  if (problem !== undefined) malformed(file, problem);
 }
 
 /** The ceremony section: hash of the circuit, and each contribution with its name, transcript and beacon. */

@@ -23,7 +23,9 @@ export function auditCommand(): Command {
 async function audit(directory: string, { key, ptau }: Options, output: Output): Promise<void> {
   output.progress('compiling the circuit again');
   const files = { ...(key === undefined ? {} : { zkey: key }), ...(ptau === undefined ? {} : { ptau }) };
-  const report = await cancellable((signal) => auditKey(directory, { signal, ...files }));
+  const report = await cancellable((signal) =>
+    auditKey(directory, { signal, onProgress: ({ phase }) => output.progress(phase), ...files }),
+  );
   const carrier = await auditCarrier(directory);
   const checks = [carrier, ...report.checks];
   const passed = report.passed && carrier.passed;

@@ -223,7 +223,11 @@ describe('audit', () => {
 
     const foreignKey = copy('audit-key');
     writeFileSync(path.join(foreignKey, 'proving.zkey'), readFileSync(path.join(root, 'other', 'proving.zkey')));
-    expect(await failed(foreignKey)).toEqual(expect.arrayContaining(['proving key file', 'verification key']));
+    expect(await failed(foreignKey)).toEqual(expect.arrayContaining(['proving key file', 'key form']));
+    const again = place('audit-again', model);
+    await setupDevelopment(again);
+    writeFileSync(path.join(foreignKey, 'proving.zkey'), readFileSync(path.join(again, 'proving.zkey')));
+    expect(await failed(foreignKey)).toEqual(['proving key file', 'verification key', 'proof']);
 
     const claimsReal = copy('audit-provenance');
     const record = JSON.parse(readFileSync(path.join(claimsReal, 'setup.json'), 'utf8'));
@@ -276,11 +280,13 @@ describe('the proving service', () => {
     const home = place('mixed', model);
     for (const file of ['circuit.r1cs', 'verification_key.json', 'setup.json'])
       writeFileSync(path.join(home, file), readFileSync(path.join(directory, file)));
-    // The key of a program with the same shape: it loads, it proves, and what it proves is worthless.
-    const foreign = path.join(root, 'other', 'proving.zkey');
-    writeFileSync(path.join(home, 'proving.zkey'), readFileSync(foreign));
-    await expect(prove({ directory: home, inputs, context: 1n })).rejects.toMatchObject({
-      code: expect.stringMatching(/PROOF_REJECTED|PROOF_SYSTEM/),
+    await expect(prove({ directory: home, inputs, context: 1n, zkey: path.join(root, 'other', 'proving.zkey') })).rejects.toMatchObject({
+      code: 'KEY_MALFORMED',
     });
+    // A key of another setup: it loads, it proves, and what it proves is worthless here.
+    const again = place('mixed-again', model);
+    await setupDevelopment(again);
+    writeFileSync(path.join(home, 'proving.zkey'), readFileSync(path.join(again, 'proving.zkey')));
+    await expect(prove({ directory: home, inputs, context: 1n })).rejects.toMatchObject({ code: 'PROOF_REJECTED' });
   });
 });
