@@ -23,6 +23,8 @@ export interface ListenOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly log: Log;
+  /** Milliseconds that open requests get to end when the service is closed (20,000). */
+  readonly closeMilliseconds?: number;
   /** Milliseconds within which a request must have arrived whole (30,000). */
   readonly requestTimeout?: number;
 }
@@ -110,10 +112,22 @@ async function running(server: FastifyInstance, options: ListenOptions, closing:
     drain: () => closing.abort(),
     close: () => {
       closing.abort();
-      closed ??= server.close();
+      closed ??= closeServer(server, options.closeMilliseconds ?? 20_000);
       return closed;
     },
   };
+}
+
+/** Open requests end; a connection is closed as soon as nothing is asked on it any more, and every one when time is up. */
+async function closeServer(server: FastifyInstance, milliseconds: number): Promise<void> {
+  const idle = setInterval(() => server.server.closeIdleConnections(), 20);
+  const late = setTimeout(() => server.server.closeAllConnections(), milliseconds);
+  try {
+    await server.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(late);
+  }
 }
 
 function createServer(service: OperationsService, options: ListenOptions, largestInput: number): FastifyInstance {
