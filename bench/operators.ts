@@ -85,7 +85,9 @@ function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): num
     low = Math.min(low, expected[e]!);
     high = Math.max(high, expected[e]!);
   }
-  return got.length === 0 ? 0 : Math.sqrt(square / got.length) / (Math.max(high - low, Math.abs(high) / 1000) || 1);
+  return got.length === 0
+    ? 0
+    : Math.sqrt(square / got.length) / (high === low ? Math.abs(high) || 1 : Math.max(high - low, Math.abs(high) / 1000));
 }
 
 function integerError({ onnx, feeds, expected }: NodeTest): number {

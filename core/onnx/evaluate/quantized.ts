@@ -5,13 +5,21 @@ import { roundHalfEven } from './functions.ts';
 import { convolve, matrixProduct, swapped } from './linear.ts';
 import { type Evaluate, input, type OperatorTable } from './operator.ts';
 
-/** Index of the scale that applies to element `i`: per tensor, or per position of an axis. */
-function scaleIndex(node: GraphNode, x: Tensor, scale: Tensor, fallbackAxis: number): (i: number) => number {
+/** Index of the scale that applies to element `i`: per tensor, per position of an axis, or per block along an axis. */
+export function scaleIndex(node: GraphNode, x: Tensor, scale: Tensor, fallbackAxis: number): (i: number) => number {
   if (scale.data.length === 1) return () => 0;
-  if (scale.dims.length > 1) refuseNode(node, 'blocked quantization is not supported');
   const axis = normalizeAxis(intAttribute(node, 'axis', fallbackAxis), x.dims.length);
-  if (x.dims[axis] !== scale.data.length) refuseNode(node, `${scale.data.length} scales for a dimension of ${x.dims[axis]}`);
   const inner = elementCount(x.dims.slice(axis + 1));
+  const size = x.dims[axis]!;
+  if (scale.dims.length > 1) {
+    const block = intAttribute(node, 'block_size', 0);
+    const blocks = scale.dims[axis]!;
+    const fits = scale.dims.length === x.dims.length && scale.dims.every((dim, at) => at === axis || dim === x.dims[at]);
+    if (!(block > 0) || !fits || blocks !== Math.ceil(size / block))
+      refuseNode(node, `scales of shape ${scale.dims.join('x')} do not fit blocks of ${block} in ${x.dims.join('x')}`);
+    return (i) => (Math.floor(i / (inner * size)) * blocks + Math.floor((Math.floor(i / inner) % size) / block)) * inner + (i % inner);
+  }
+  if (size !== scale.data.length) refuseNode(node, `${scale.data.length} scales for a dimension of ${size}`);
   return (i) => Math.floor(i / inner) % scale.data.length;
 }
 

@@ -1,8 +1,8 @@
-import { type GraphNode, intAttribute, stringAttribute, stringsAttribute } from '../graph.ts';
+import { type GraphNode, intAttribute, intsAttribute, stringAttribute, stringsAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { allocate, type Tensor } from '../tensor.ts';
-import { sigmoid, UNARY } from './functions.ts';
 import { type Evaluate, input, type OperatorTable } from './operator.ts';
+import { scalarFunction } from './unary.ts';
 
 const GATES: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
 const DEFAULT_ACTIVATIONS: Readonly<Record<string, readonly string[]>> = {
@@ -19,10 +19,55 @@ export interface RecurrentPlan {
   readonly hidden: number;
   readonly gates: number;
   readonly directions: readonly ('forward' | 'reverse')[];
-  /** Activation names, `directions × (activations per direction)`. */
-  readonly activations: readonly string[];
+  /** Activations of every direction in the order of the file: gates, candidate, and for LSTM the cell. */
+  readonly functions: readonly (readonly Scalar[])[];
   readonly batchFirst: boolean;
   readonly linearBeforeReset: boolean;
+}
+
+type Scalar = (x: number) => number;
+
+/** Activations that take one or two parameters, with their defaults. */
+const PARAMETERS: Readonly<Record<string, readonly number[]>> = {
+  Affine: [1, 0],
+  Elu: [1],
+  HardSigmoid: [0.2, 0.5],
+  LeakyRelu: [0.01],
+  ScaledTanh: [1, 1],
+  ThresholdedRelu: [1],
+};
+
+function activationFunction(node: GraphNode, name: string, alpha: number, beta: number): Scalar {
+  switch (name) {
+    case 'Affine':
+      return (x) => alpha * x + beta;
+    case 'ScaledTanh':
+      return (x) => alpha * Math.tanh(beta * x);
+    default: {
+      const attributes = new Map([
+        ['alpha', alpha],
+        ['beta', beta],
+      ]);
+      return (
+        scalarFunction({ ...node, operator: name, domain: '', attributes }) ?? refuseNode(node, `activation '${name}' is not supported`)
+      );
+    }
+  }
+}
+
+/** Parameters are listed for those activations only that take them; `clip` bounds what enters gates and candidate, not the cell. */
+function activationFunctions(node: GraphNode, names: readonly string[]): Scalar[] {
+  const [alphas, betas] = ['activation_alpha', 'activation_beta'].map((name) => intsAttribute(node, name) ?? []) as [number[], number[]];
+  const clip = node.attributes.has('clip') ? intAttribute(node, 'clip', 0) : Number.POSITIVE_INFINITY;
+  let [alphaAt, betaAt] = [0, 0];
+  return names.map((name, i) => {
+    const defaults = PARAMETERS[name] ?? [];
+    const alpha = defaults.length > 0 ? (alphas[alphaAt++] ?? defaults[0]!) : 0;
+    const beta = defaults.length > 1 ? (betas[betaAt++] ?? defaults[1]!) : 0;
+    const f = activationFunction(node, name, alpha, beta);
+    const isCell = node.operator === 'LSTM' && i % 3 === 2;
+    return clip === Number.POSITIVE_INFINITY || isCell ? f : (x) => f(Math.min(clip, Math.max(-clip, x)));
+  });
 }
 
 export function recurrentPlan(node: GraphNode, xDims: readonly number[]): RecurrentPlan {
@@ -31,11 +76,11 @@ export function recurrentPlan(node: GraphNode, xDims: readonly number[]): Recurr
     direction === 'bidirectional' ? (['forward', 'reverse'] as const) : ([direction === 'reverse' ? 'reverse' : 'forward'] as const);
   const batchFirst = intAttribute(node, 'layout', 0) === 1;
   if (intAttribute(node, 'input_forget', 0) !== 0) refuseNode(node, 'coupled input and forget gates are not supported');
-  if (node.attributes.has('clip')) refuseNode(node, 'the clip attribute is not supported');
   if (xDims.length !== 3) refuseNode(node, `an input of rank ${xDims.length}`);
   const defaults = DEFAULT_ACTIVATIONS[node.operator] ?? [];
   const activations = stringsAttribute(node, 'activations') ?? directions.flatMap(() => defaults);
-  for (const name of activations) if (UNARY[name] === undefined) refuseNode(node, `activation '${name}' is not supported`);
+  const functions = activationFunctions(node, activations);
+  const each = activations.length / directions.length;
   return {
     steps: batchFirst ? xDims[1]! : xDims[0]!,
     batch: batchFirst ? xDims[0]! : xDims[1]!,
@@ -43,7 +88,7 @@ export function recurrentPlan(node: GraphNode, xDims: readonly number[]): Recurr
     hidden: intAttribute(node, 'hidden_size', 0),
     gates: GATES[node.operator] ?? 0,
     directions,
-    activations,
+    functions: directions.map((_, d) => functions.slice(d * each, (d + 1) * each)),
     batchFirst,
     linearBeforeReset: intAttribute(node, 'linear_before_reset', 0) === 1,
   };
@@ -71,10 +116,7 @@ function unroll(
 ): Cell[] {
   const [x, w, r] = [input(node, inputs, 0), input(node, inputs, 1), input(node, inputs, 2)];
   const { hidden, gates, features } = plan;
-  const perDirection = plan.activations.length / plan.directions.length;
-  const f = plan.activations
-    .slice(direction * perDirection, (direction + 1) * perDirection)
-    .map((name) => (name === 'Sigmoid' ? sigmoid : UNARY[name]!));
+  const f = plan.functions[direction]!;
   const bias = (gate: number, unit: number, recurrent: boolean): number =>
     inputs[3] === undefined ? 0 : inputs[3].data[direction * 2 * gates * hidden + (recurrent ? gates * hidden : 0) + gate * hidden + unit]!;
   const base = direction * gates * hidden;

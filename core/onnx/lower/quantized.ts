@@ -1,9 +1,10 @@
-import { dequantize } from '../evaluate/quantized.ts';
+import { roundHalfEven } from '../evaluate/functions.ts';
+import { dequantize, scaleIndex } from '../evaluate/quantized.ts';
 import { type GraphNode, intAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { integerRange, type Tensor, tensor } from '../tensor.ts';
+import { elementCount, integerRange, type Tensor, tensor } from '../tensor.ts';
 import type { Lowering } from './context.ts';
-import { affine, multiplied, weightedSum } from './elementwise.ts';
+import { affine, mapped, multiplied, unary, weightedSum } from './elementwise.ts';
 import { lowerConv, lowerGemm, multiplyMatrices } from './linear.ts';
 import { isConstant, type Value, type View } from './view.ts';
 
@@ -21,11 +22,48 @@ function clipTo(context: Lowering, node: GraphNode, value: Value, scale: Tensor,
   return clipped;
 }
 
+/** Scale and zero point of every element of a tensor that has several of them. */
+function perElement(node: GraphNode, dims: readonly number[], scale: Tensor, zero: Tensor | undefined): { scales: Tensor; zeros: Tensor } {
+  const x = tensor('float32', dims, new Float32Array(elementCount(dims)));
+  const at = scaleIndex(node, x, scale, 1);
+  const spread = (values: ArrayLike<number> | undefined): Tensor =>
+    tensor(
+      'float64',
+      dims,
+      Array.from(x.data, (_, i) => values?.[at(i)] ?? 0),
+    );
+  return { scales: spread(scale.data), zeros: spread(zero?.data) };
+}
+
+/** Quantization with several scales: the integers themselves are kept, since no one scale describes the tensor. */
+function quantizedPerChannel(context: Lowering, node: GraphNode, scale: Tensor, zero: Tensor | undefined): void {
+  const x = context.view(node, 0);
+  const range = integerRange(zero?.type ?? 'uint8') ?? refuseNode(node, `quantization to ${zero?.type} is not supported`);
+  const { scales, zeros } = perElement(node, x.dims, scale, zero);
+  const steps = affine(
+    context,
+    x,
+    mapped(scales, (s) => 1 / s),
+    zeros,
+    { low: range[0], high: range[1] },
+  );
+  context.set(node, 0, unary(context, context.asView(steps), 'Round', roundHalfEven));
+  context.rawIntegers.add(node.outputs[0]!);
+}
+
 /** Integers that enter from outside, as the reals they stand for. */
 function scaled(context: Lowering, node: GraphNode, view: View, position: number): Value {
   const scale = context.constant(node, position + 1);
   const zero = context.optionalConstant(node, position + 2);
-  if (scale.data.length !== 1) refuseNode(node, 'activations quantized per channel are not supported');
+  if (scale.data.length !== 1) {
+    const { scales, zeros } = perElement(node, view.dims, scale, zero);
+    const shift = tensor(
+      'float64',
+      view.dims,
+      Array.from(scales.data, (s, i) => -s * zeros.data[i]!),
+    );
+    return affine(context, view, scales, shift);
+  }
   return affine(context, view, scale.data[0]!, -(zero?.data[0] ?? 0) * scale.data[0]!);
 }
 
@@ -151,12 +189,11 @@ function qGemm(context: Lowering, node: GraphNode): void {
 }
 
 export const QUANTIZED_LOWERINGS: Readonly<Record<string, (context: Lowering, node: GraphNode) => void>> = {
-  QuantizeLinear: (context, node) =>
-    context.set(
-      node,
-      0,
-      clipTo(context, node, { view: context.view(node, 0) }, context.constant(node, 1), context.optionalConstant(node, 2)),
-    ),
+  QuantizeLinear: (context, node) => {
+    const [scale, zero] = [context.constant(node, 1), context.optionalConstant(node, 2)];
+    if (scale.data.length !== 1) quantizedPerChannel(context, node, scale, zero);
+    else context.set(node, 0, clipTo(context, node, { view: context.view(node, 0) }, scale, zero));
+  },
   DequantizeLinear: dequantizeLinear,
   QLinearConv: qLinearConv,
   QLinearMatMul: qLinearMatMul,

@@ -1,4 +1,3 @@
-import { sigmoid, UNARY } from '../evaluate/functions.ts';
 import { type RecurrentPlan, recurrentPlan } from '../evaluate/recurrent.ts';
 import type { GraphNode } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
@@ -27,15 +26,6 @@ interface State {
   readonly view: View;
   /** Address of (batch, direction, unit). */
   at(batch: number, direction: number, unit: number): number;
-}
-
-function activation(name: string): Scalar {
-  return name === 'Sigmoid' ? sigmoid : UNARY[name]!;
-}
-
-function activations(u: Unrolled, direction: number): Scalar[] {
-  const each = u.plan.activations.length / u.plan.directions.length;
-  return u.plan.activations.slice(direction * each, (direction + 1) * each).map(activation);
 }
 
 /** The state before the first step: zeros, or what the model gives. */
@@ -140,12 +130,12 @@ function gateLayer(u: Unrolled, source: number, blocks: readonly { gate: number;
 
 function functionsPerBlock(u: Unrolled, pick: (f: readonly Scalar[], block: number) => Scalar, blocks: number): Scalar[] {
   const list: Scalar[] = [];
-  for (let k = 0; k < blocks; k++) for (let d = 0; d < u.plan.directions.length; d++) list.push(pick(activations(u, d), k));
+  for (let k = 0; k < blocks; k++) for (let d = 0; d < u.plan.directions.length; d++) list.push(pick(u.plan.functions[d]!, k));
   return list;
 }
 
 function activate(u: Unrolled, source: number, functions: readonly Scalar[]): number {
-  const same = u.plan.activations.length <= 1 && functions.every((f) => f === functions[0]);
+  const same = u.plan.functions.flat().length <= 1 && functions.every((f) => f === functions[0]);
   return u.context.add({
     kind: 'unary',
     length: u.context.length(source),
