@@ -6,17 +6,20 @@ import { Answerer, type Prove } from './answer.ts';
 import { type ChainAccess, type OpenedChain, openChain } from './assembly/chain-access.ts';
 import { drain } from './assembly/drain.ts';
 import { type Closers, type Foundation, layFoundation } from './assembly/foundation.ts';
-import { holdLease } from './assembly/lease.ts';
+import { startApi, startHealth } from './assembly/http.ts';
+import { holdStake } from './assembly/stake-lock.ts';
 import { type ChainSide, startChainSide } from './chain-side.ts';
 import type { NodeConfig, NodeRole } from './config.ts';
-import { startServer } from './http/server.ts';
-import { enqueue, type JobKind, workOn } from './jobs.ts';
-import { createService } from './service.ts';
+import { type JobKind, workOn } from './jobs.ts';
+import { createMetrics, type NodeMetrics } from './metrics.ts';
+import type { ReceiptSigner } from './signer.ts';
 
 export interface NodeOptions {
   readonly config: NodeConfig;
   /** Chain and key; a worker has none. */
   readonly access?: ChainAccess | undefined;
+  /** The key in a form that signs receipts fast; the account does otherwise. */
+  readonly signer?: ReceiptSigner | undefined;
   readonly prove: Prove;
   readonly log: Log;
   /** The node cannot go on, and has to be stopped: another process took its stake. */
@@ -25,8 +28,8 @@ export interface NodeOptions {
 
 export interface RunningNode {
   readonly role: NodeRole;
-  /** Of the HTTP service; undefined for roles that have none. */
-  readonly url: string | undefined;
+  /** Of the HTTP service; that of the roles chain and worker tells health and metrics alone. */
+  readonly url: string;
   readonly owner: Address;
   readonly models: readonly string[];
   /** Takes no new work, lets what runs end within `drainSeconds`, and closes everything; safe to call twice. */
@@ -51,6 +54,7 @@ const SENDING: readonly JobKind[] = ['claim', 'fulfil'];
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, log } = options;
   const parts = PARTS[config.role];
+  const metrics = createMetrics();
   const closers: Closers = [];
   let stopping: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
@@ -59,19 +63,31 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   try {
     const opened = await openAccess(options);
     const base = await layFoundation(config, opened, log, closers);
-    if (parts.chain) await holdStake(options, base, closers);
-    const side = parts.chain ? await startChain(config, required(opened), base, log) : undefined;
+    if (parts.chain) {
+      const lock = await holdStake(base.storage, base.owner, log, (error) => {
+        log.fatal({ error }, 'another process took over the stake of this node');
+        options.onFatal?.(error);
+      });
+      closers.push(() => lock.release());
+    }
+    const side = parts.chain ? await startChain(config, required(opened), base, metrics, log) : undefined;
     closers.push(async () => side?.stop());
     closers.push(() => base.queue.close());
     if (parts.work) startWork(options, base);
-    const server = parts.http ? await startHttp(config, required(opened), base, side, log) : undefined;
-    closers.push(async () => server?.close());
-    closers.push(() => drain(base.queue, parts.work ? WORKING : [], parts.chain ? SENDING : [], config.drainSeconds));
+    const http = { config, base, metrics, log };
+    const server = parts.http
+      ? (await startApi({ ...http, opened: required(opened), side, signer: options.signer })).server
+      : await startHealth(http, opened?.account.address);
+    closers.push(() => server.close());
+    closers.push(() => {
+      server.drain();
+      return drain(base.queue, parts.work ? WORKING : [], parts.chain ? SENDING : [], config.drainSeconds);
+    });
     const models = base.catalog.all.map(({ modelId }) => modelId);
-    log.info({ role: config.role, url: server?.url, owner: base.owner, models: models.length }, 'ready');
+    log.info({ role: config.role, url: server.url, owner: base.owner, models: models.length }, 'ready');
     return {
       role: config.role,
-      url: server?.url,
+      url: server.url,
       owner: base.owner,
       models,
       stop: () => {
@@ -104,23 +120,12 @@ function required<Part>(part: Part | undefined): Part {
   return part;
 }
 
-/** Two chain sides of one stake would know nothing of each other's transactions. */
-async function holdStake({ log, onFatal }: NodeOptions, { store, owner }: Foundation, closers: Closers): Promise<void> {
-  const lease = await holdLease(store, owner.toLowerCase(), {
-    log,
-    onLost: (error) => {
-      log.fatal({ error }, 'another process took over the stake of this node');
-      onFatal?.(error);
-    },
-  });
-  closers.push(() => lease.release());
-}
-
-async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundation, log: Log): Promise<ChainSide> {
-  const { confirmations, pollMilliseconds, alarmSeconds, minimumFee, mostFee, mostCoverage, fault } = config;
+async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundation, metrics: NodeMetrics, log: Log): Promise<ChainSide> {
+  const { confirmations, pollMilliseconds, alarmSeconds, collectSeconds, minimumFee, mostFee, mostCoverage, fault } = config;
   const { chain, fromBlock } = opened;
+  const times = { confirmations, pollMilliseconds, alarmSeconds, collectSeconds };
   const policy = { minimumFee, mostFee, mostCoverage, faulty: fault !== undefined };
-  const side = await startChainSide({ ...base, chain, fromBlock, policy, confirmations, pollMilliseconds, alarmSeconds, log });
+  const side = await startChainSide({ ...base, ...times, chain, fromBlock, policy, metrics, log });
   workOn(base.queue, 'input', 2, ({ name }) => side.inputArrived([name]));
   return side;
 }
@@ -128,20 +133,4 @@ async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundat
 function startWork({ config, prove, log }: NodeOptions, { store, queue, catalog, inputs }: Foundation): void {
   const { runConcurrency: runs, proofProcesses: proofs, fault } = config;
   new Answerer({ store, queue, catalog, inputs, prove, log, fault }).start({ runs, proofs });
-}
-
-async function startHttp(config: NodeConfig, opened: OpenedChain, base: Foundation, side: ChainSide | undefined, log: Log) {
-  const { account, chain, owner } = opened;
-  const { store, queue, catalog, inputs, material } = base;
-  const service = createService({
-    ...{ owner, account, chain, store, queue, catalog, inputs, fault: config.fault },
-    traces: material.traces,
-    dataOf: (claimId, unit) => material.dataOf(claimId, unit),
-    inputArrived: async (names) => {
-      if (side !== undefined) return side.inputArrived(names);
-      // The process of the role chain knows what waits for it.
-      for (const name of names) if (name !== null) await enqueue(queue, 'input', { name });
-    },
-  });
-  return startServer(service, { host: config.host, port: config.port, log, requestsPerMinute: config.requestsPerMinute });
 }

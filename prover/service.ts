@@ -138,7 +138,8 @@ function cached(milliseconds: number, ask: (name: string) => Promise<bigint>): (
   };
 }
 
-async function countJobs(queue: Queue, metrics: NodeMetrics): Promise<void> {
+/** Sets the gauges of the queue to what it holds now. */
+export async function countJobs(queue: Queue, metrics: NodeMetrics): Promise<void> {
   await Promise.all(
     (Object.keys(JOBS) as JobKind[]).map(async (kind) => {
       const counts = await queue.counts(kind);

@@ -107,14 +107,14 @@ async function run(options: Options): Promise<void> {
   const { role, url, owner, models } = node;
   createOutput(options.json === true).result(
     { event: 'ready', role, url, prover: owner, key: access?.account.address, models },
-    `Node of ${owner} ready${url === undefined ? '' : ` at ${url}`}, serving ${models.length} models. Ctrl-C stops it.`,
+    `Node of ${owner} (${role}) ready at ${url}, serving ${models.length} models. Ctrl-C stops it.`,
   );
   await Promise.race([ended, untilStopped()]);
 }
 
 async function chainAccess(config: NodeConfig): Promise<ChainAccess> {
   const { connect, loadDeployment } = await import('../chain.ts');
-  const client = await connect(config.rpc?.[0] ?? '');
+  const client = await connect(config.rpc ?? []);
   const account = accountOf('node', client.chain.id);
   const addresses = await loadDeployment(client, config.deployment);
   return { client, account, addresses, fromBlock: BigInt(addresses.block) };

@@ -8,10 +8,11 @@ import type { Queue } from '../queue/port.ts';
 import type { Store } from '../store/port.ts';
 import type { OpenedChain } from './chain-access.ts';
 import { awaitIdentity, bindToChain, bindToStore, claimStore, type NodeIdentity } from './identity.ts';
-import { openStorage } from './storage.ts';
+import { openStorage, type Storage } from './storage.ts';
 
 /** What every role stands on. */
 export interface Foundation {
+  readonly storage: Storage;
   readonly owner: Address;
   readonly store: Store;
   readonly queue: Queue;
@@ -37,7 +38,7 @@ export async function layFoundation(config: NodeConfig, opened: OpenedChain | un
   closers.push(() => catalog.close());
   const inputs = new InputStore(storage.artifacts);
   const queue = await storage.openQueue(identity);
-  return { owner: identity.owner, store, queue, catalog, inputs, material: new ClaimMaterial(store, catalog, inputs) };
+  return { storage, owner: identity.owner, store, queue, catalog, inputs, material: new ClaimMaterial(store, catalog, inputs) };
 }
 
 async function ownIdentity(store: Store, { client, addresses, owner }: OpenedChain): Promise<NodeIdentity> {

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { invariant } from '../../core/errors.ts';
+import { type AssayError, invariant } from '../../core/errors.ts';
 import { type ArtifactStore, openArtifacts } from '../../runtime/artifacts.ts';
 import type { Log } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
@@ -9,6 +9,7 @@ import { embeddedQueue } from '../queue/embedded.ts';
 import type { Queue } from '../queue/port.ts';
 import { embeddedStore } from '../store/embedded.ts';
 import type { Store } from '../store/port.ts';
+import { openPostgres } from '../store/postgres.ts';
 import type { NodeIdentity } from './identity.ts';
 
 /** Where a node keeps what it must not lose. */
@@ -18,26 +19,43 @@ export interface Storage {
   readonly artifacts: ArtifactStore;
   /** The queue of this stake; several stakes may share a Redis. */
   openQueue(identity: NodeIdentity): Promise<Queue>;
+  /** Holds a name alone among all processes; undefined where this process is alone anyway. @throws AssayError LOCK_HELD */
+  readonly hold: ((name: string, onLost: (error: AssayError) => void) => Promise<{ release(): Promise<void> }>) | undefined;
   close(): Promise<void>;
 }
 
 /**
- * Opens what the configuration names: the state directory, or a PostgreSQL and a Redis that other processes share.
- * @throws AssayError STATE_IN_USE, STATE_FOREIGN, STATE_VERSION, STATE_UNWRITABLE
+ * Opens what the configuration names: a PostgreSQL or the state directory, a Redis or the state directory.
+ * @throws AssayError STATE_IN_USE, STATE_FOREIGN, STATE_VERSION, STATE_UNWRITABLE, STORE_UNREACHABLE, STORE_FAILED, STORE_NEWER
  */
 export async function openStorage(config: NodeConfig, log: Log): Promise<Storage> {
-  const { data, redis } = config;
-  invariant(data !== undefined, 'a node without a database keeps its state in a directory');
-  const state = openStateDirectory(data, 'node');
-  return {
-    store: embeddedStore(state),
-    artifacts: openArtifacts(path.join(data, 'artifacts')),
-    openQueue: async (identity) =>
-      redis === undefined
-        ? embeddedQueue(state, { onError: (error) => log.error({ error }, 'a job that ended could not be taken off the queue') })
-        : openRedisQueue({ url: redis, prefix: queuePrefix(identity), log }),
-    close: () => state.close(),
+  const { data, redis, database } = config;
+  const needsDirectory = redis === undefined || database === undefined;
+  invariant(data !== undefined || !needsDirectory, 'a node without Redis or database keeps its state in a directory');
+  const state = data !== undefined && needsDirectory ? openStateDirectory(data, 'node') : undefined;
+  const embedded = (): NonNullable<typeof state> => {
+    invariant(state !== undefined, 'the state directory is open');
+    return state;
   };
+  try {
+    const postgres = database === undefined ? undefined : await openPostgres({ url: database, log });
+    return {
+      store: postgres?.store ?? embeddedStore(embedded()),
+      artifacts: postgres?.artifacts ?? openArtifacts(path.join(embedded().directory, 'artifacts')),
+      openQueue: async (identity) => {
+        if (redis !== undefined) return openRedisQueue({ url: redis, prefix: queuePrefix(identity), log });
+        return embeddedQueue(embedded(), { onError: (error) => log.error({ error }, 'a job that ended is still in the queue') });
+      },
+      hold: postgres?.hold,
+      close: async () => {
+        await postgres?.close();
+        await state?.close();
+      },
+    };
+  } catch (error) {
+    await state?.close();
+    throw error;
+  }
 }
 
 /** Keys of a stake's queue in a Redis. */

@@ -36,7 +36,7 @@ export interface TestNetwork {
   /** Registers the same program again under another royalty: another modelId, so that prover and request find each other. */
   register(royalty: number): Promise<Registered>;
   stake(owner: number, key: number, ether?: string): Promise<Stake>;
-  node(key: number, settings: Readonly<Record<string, unknown>>): Promise<RunningNode & { readonly url: string }>;
+  node(key: number, settings: Readonly<Record<string, unknown>>): Promise<RunningNode>;
   challenger(key: number, settings?: Readonly<Record<string, unknown>>): Promise<RunningChallenger>;
   /** Canonical bytes of one image. */
   input(image: number): Uint8Array;
@@ -109,7 +109,7 @@ export async function startNetwork(
         log,
       });
       stops.push(() => node.stop());
-      return { ...node, url: node.url ?? '' };
+      return node;
     },
     challenger: async (key, settings = {}) => {
       const challenger = await startChallenger({

@@ -1,0 +1,69 @@
+import type { Address } from 'viem';
+import type { Log } from '../../runtime/log.ts';
+import type { ChainSide } from '../chain-side.ts';
+import type { NodeConfig } from '../config.ts';
+import { ApiKeys, readApiKeys } from '../http/keys.ts';
+import { type RunningServer, startOperations, startServer } from '../http/server.ts';
+import { enqueue } from '../jobs.ts';
+import type { NodeMetrics } from '../metrics.ts';
+import { countJobs, createService, type HttpService } from '../service.ts';
+import type { ReceiptSigner } from '../signer.ts';
+import type { OpenedChain } from './chain-access.ts';
+import type { Foundation } from './foundation.ts';
+
+export interface HttpParts {
+  readonly config: NodeConfig;
+  readonly base: Foundation;
+  readonly metrics: NodeMetrics;
+  readonly log: Log;
+}
+
+export interface ApiParts extends HttpParts {
+  readonly opened: OpenedChain;
+  /** The chain side, where it is in this process. */
+  readonly side: ChainSide | undefined;
+  readonly signer: ReceiptSigner | undefined;
+}
+
+/** The whole service. @throws AssayError PORT_IN_USE, LISTEN_FAILED, CONFIG_INVALID (API keys) */
+export async function startApi(parts: ApiParts): Promise<{ readonly server: RunningServer; readonly service: HttpService }> {
+  const { config, base, opened, side, signer, metrics, log } = parts;
+  const { store, queue, catalog, inputs, material, owner } = base;
+  const keys = config.apiKeys === undefined ? undefined : new ApiKeys(readApiKeys(config.apiKeys));
+  const service = createService({
+    ...{ owner, account: opened.account, signer, chain: opened.chain, store, queue, catalog, inputs, metrics, fault: config.fault },
+    traces: material.traces,
+    dataOf: (claimId, unit) => material.dataOf(claimId, unit),
+    inputArrived: async (names) => {
+      if (side !== undefined) return side.inputArrived(names);
+      // The process of the role chain knows what waits for it.
+      for (const name of names) if (name !== null) await enqueue(queue, 'input', { name });
+    },
+    reasonsNotReady: () => reasonsNotReady(base),
+  });
+  const { host, port, requestsPerMinute, corsOrigins } = config;
+  return { service, server: await startServer(service, { host, port, log, requestsPerMinute, keys, corsOrigins }) };
+}
+
+/** Health, readiness and metrics alone: for roles that answer nobody's questions. @throws AssayError PORT_IN_USE, LISTEN_FAILED */
+export function startHealth({ config, base, metrics, log }: HttpParts, key: Address | undefined): Promise<RunningServer> {
+  const { catalog, owner, queue } = base;
+  const service = {
+    health: () => ({ ok: true as const, prover: owner, ...(key === undefined ? {} : { key }), models: catalog.all.length }),
+    readiness: async () => {
+      const reasons = await reasonsNotReady(base);
+      return { ready: reasons.length === 0, reasons };
+    },
+    metrics,
+    refreshMetrics: () => countJobs(queue, metrics),
+  };
+  return startOperations(service, { host: config.host, port: config.port, log });
+}
+
+/** What keeps a process from taking work now. */
+async function reasonsNotReady({ store, queue }: Foundation): Promise<string[]> {
+  const asked = await Promise.allSettled([store.get('node', 'identity'), queue.counts('run')]);
+  return asked.flatMap((answer) =>
+    answer.status === 'fulfilled' ? [] : [answer.reason instanceof Error ? answer.reason.message : 'unknown'],
+  );
+}
