@@ -10,6 +10,7 @@ import type { Catalog } from './catalog.ts';
 import type { NodeChain } from './chain.ts';
 import { ChannelBook } from './channels.ts';
 import { ClaimBook } from './claims.ts';
+import { Collector } from './collect.ts';
 import { Defender } from './defend.ts';
 import { COLLECTION } from './documents.ts';
 import { Finalizer } from './finalize.ts';
@@ -37,6 +38,8 @@ export interface ChainSideParts {
   readonly confirmations: number;
   readonly pollMilliseconds: number;
   readonly alarmSeconds: number;
+  /** Seconds between two rounds of collecting what is earned. */
+  readonly collectSeconds: number;
   readonly log: Log;
   readonly metrics?: NodeMetrics | undefined;
 }
@@ -80,7 +83,8 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     read: (channel) => chain.channel(channel),
     close: (channel) => chain.closeChannel(channel),
   });
-  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, log });
+  const collector = new Collector({ owner, till: chain.till, every: parts.collectSeconds, log, metrics });
+  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, log });
   // Chain time, before events of the past are judged by it.
   await watcher.onHead((await chain.client.getBlock()).timestamp);
   // Defending comes first; then what a restart left in the queue; then what is new.
@@ -99,6 +103,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
       await reconciler.stop();
       await stopFollowing();
       await finalizer.idle();
+      await collector.idle();
       await chain.sender.idle();
     },
   };

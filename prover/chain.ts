@@ -1,5 +1,5 @@
 import { type Address, type Chain, type Hex, hexToBytes, type PublicClient, type TransactionReceipt, type Transport } from 'viem';
-import { answerCall, answerRootsCall } from '../contracts/client/board/calls.ts';
+import { answerCall, answerRootsCall, withdrawCall } from '../contracts/client/board/calls.ts';
 import { claimKeyOf, isReceiptName } from '../contracts/client/board/claim-name.ts';
 import { claimHex, unitOnChain } from '../contracts/client/board/encode.ts';
 import { closeChannelCall } from '../contracts/client/channels/closeChannel.ts';
@@ -12,12 +12,14 @@ import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
 import { type ClaimedAnswer, claimCall } from '../contracts/client/requests/claim.ts';
 import { claimBatchCall } from '../contracts/client/requests/claimBatch.ts';
+import { collectCall } from '../contracts/client/requests/collect.ts';
 import { finalizeCall } from '../contracts/client/requests/finalize.ts';
 import { fulfilProofCall, type ProvenAnswer } from '../contracts/client/requests/fulfilProof.ts';
 import { carefulClient } from '../contracts/client/rpc/connect.ts';
 import type { Call, Sender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
 import type { Unit } from '../core/dispute/units.ts';
+import type { Till } from './collect.ts';
 import type { ClaimDocument } from './documents.ts';
 import type { ClaimStanding } from './finalize.ts';
 
@@ -166,6 +168,25 @@ export class NodeChain {
   ): Promise<TransactionReceipt> {
     const named = answers.map(({ claimId, unit, data }) => ({ claim: claimKeyOf(this.addresses, claimId), unit, data }));
     return this.toBoard(answerCall(this.addresses.board, named));
+  }
+
+  /** What collecting needs (prover/collect.ts). */
+  get till(): Till {
+    const { client, addresses, sender } = this;
+    const { vault, requests, board, channels } = addresses;
+    const lockedAt = (owner: Address, source: Address): Promise<bigint> =>
+      client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'lockedOf', args: [owner, source] });
+    return {
+      key: sender.address,
+      feePerGas: () => this.feePerGas(),
+      balanceOf: (address) => client.getBalance({ address }),
+      freeStake: (owner) => this.freeStake(owner),
+      lockedStake: async (owner) => ({ claims: await lockedAt(owner, requests), channels: await lockedAt(owner, channels) }),
+      owed: (owner) => client.readContract({ address: requests, abi: requestsAbi, functionName: 'owedTo', args: [owner] }),
+      credit: (owner) => client.readContract({ address: board, abi: claimBoardAbi, functionName: 'creditOf', args: [owner] }),
+      collectOwed: async () => void (await sender.send(collectCall(requests, sender.address))),
+      withdrawCredit: async (owner) => void (await sender.send(withdrawCall(board, owner))),
+    };
   }
 
   private toBoard(call: Call): Promise<TransactionReceipt> {

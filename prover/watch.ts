@@ -7,6 +7,7 @@ import type { Log } from '../runtime/log.ts';
 import type { NodeChain } from './chain.ts';
 import type { ChannelBook } from './channels.ts';
 import type { ClaimBook } from './claims.ts';
+import type { Collector } from './collect.ts';
 import type { Defender } from './defend.ts';
 import { noteChainTime } from './documents.ts';
 import type { Finalizer } from './finalize.ts';
@@ -22,6 +23,7 @@ export interface WatcherParts {
   readonly defender: Defender;
   readonly finalizer: Finalizer;
   readonly channels: ChannelBook;
+  readonly collector: Collector;
   readonly log: Log;
 }
 
@@ -55,12 +57,13 @@ export class Watcher {
 
   /** A new block: what waits for time gets its turn. */
   async onHead(timestamp: bigint): Promise<void> {
-    const { store, desk, defender, finalizer, channels } = this.parts;
+    const { store, desk, defender, finalizer, channels, collector } = this.parts;
     const now = Number(timestamp);
     if (now !== this.now) await noteChainTime(store, now);
     this.now = now;
     await defender.wake(now);
     await finalizer.wake(now);
+    collector.wake(now);
     if (now < this.swept + SWEEP) return;
     this.swept = now;
     await desk.sweep(now);
