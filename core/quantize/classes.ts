@@ -44,7 +44,7 @@ function exactNodes(net: Net): boolean[] {
         exact.push(WHOLE.has(node.name) || (all && (node.name === 'Abs' || node.name === 'Square')));
         break;
       case 'map':
-        exact.push(all && node.constants.every((c) => isInteger(c) && Math.abs(c) < MASK));
+        exact.push(node.sources.every((source) => exact[source]) && node.constants.every((c) => isInteger(c) && Math.abs(c) < MASK));
         break;
       case 'max':
         exact.push(all);

@@ -10,7 +10,14 @@ export interface TestTensor {
 }
 
 /** Whole numbers become integer attributes, unless they are wrapped. */
-export type TestAttribute = number | string | readonly number[] | { readonly float: number } | { readonly graph: TestSubgraph };
+export type TestAttribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
+  | { readonly graph: TestSubgraph };
 
 /** The graph of an If, Loop or Scan: inputs are float32 unless a type is given. */
 export interface TestSubgraph {
@@ -35,6 +42,8 @@ export interface TestModel {
   readonly outputs: readonly string[];
   readonly constants?: readonly TestTensor[];
   readonly opset?: number;
+  /** Operator set of ai.onnx.ml. */
+  readonly learning?: number;
   /** ONNX element types of inputs that are not float32. */
   readonly types?: Readonly<Record<string, number>>;
 }
@@ -68,6 +77,8 @@ function subgraphMessage({ nodes, inputs = {}, outputs, constants = [] }: TestSu
 
 function attribute(name: string, value: TestAttribute): object {
   if (typeof value === 'object' && 'float' in value) return { name, type: 1, f: value.float };
+  if (typeof value === 'object' && 'floats' in value) return { name, type: 6, floats: value.floats };
+  if (typeof value === 'object' && 'strings' in value) return { name, type: 8, strings: value.strings.map((item) => text.encode(item)) };
   if (typeof value === 'object' && 'graph' in value) return { name, type: 5, g: encodeMessage('Graph', subgraphMessage(value.graph)) };
   if (typeof value === 'string') return { name, type: 3, s: text.encode(value) };
   if (typeof value === 'number') return Number.isInteger(value) ? { name, type: 2, i: value } : { name, type: 1, f: value };
@@ -97,6 +108,7 @@ export function modelMessage(model: TestModel): { graph: Record<string, unknown>
     opsetImport: [
       { domain: '', version: model.opset ?? 17 },
       { domain: 'com.microsoft', version: 1 },
+      { domain: 'ai.onnx.ml', version: model.learning ?? 3 },
     ],
     graph: {
       name: 'test',

@@ -9,6 +9,7 @@ import { CONTROL } from './control.ts';
 import { ELEMENTWISE_EXPANSIONS } from './elementwise.ts';
 import { FUSED } from './fused.ts';
 import { INTERPOLATION } from './interpolate.ts';
+import { LEARNING_EXPANSIONS } from './learning.ts';
 import { QUANTIZED_EXPANSIONS } from './quantized.ts';
 import { RANKING } from './ranking.ts';
 import { REDUCED } from './reduced.ts';
@@ -28,6 +29,7 @@ const EXPANSIONS: Readonly<Record<string, Readonly<Record<string, Expansion>>>> 
     ...SCATTER,
     ...VOLUME,
   },
+  'ai.onnx.ml': LEARNING_EXPANSIONS,
   'com.microsoft': { ...ATTENTION.contributed, ...FUSED, ...QUANTIZED_EXPANSIONS },
 };
 
@@ -37,9 +39,9 @@ export function expansionOf(node: GraphNode): Expansion | undefined {
   return found === undefined || found.when?.(node) === false ? undefined : found;
 }
 
-/** Names of all operators that are written in others. */
-export function expandedOperators(): { readonly main: string[]; readonly contributed: string[] } {
-  return { main: Object.keys(EXPANSIONS['']!), contributed: Object.keys(EXPANSIONS['com.microsoft']!) };
+/** Names of a domain's operators that are written in others. */
+export function expandedOperators(domain: string): string[] {
+  return Object.keys(EXPANSIONS[domain] ?? {});
 }
 
 export interface Expanded {

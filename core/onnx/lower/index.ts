@@ -51,11 +51,10 @@ const LOWERINGS: Readonly<Record<string, Lower>> = {
 
 /** Operators that may depend on the model's inputs, by domain: what docs/operators.md lists. */
 export function compiledOperators(): { readonly main: string[]; readonly learning: string[]; readonly contributed: string[] } {
-  const expanded = expandedOperators();
   return {
-    main: [...new Set([...Object.keys(LOWERINGS), ...scalarOperators(), ...expanded.main, 'Shape', 'Size'])].sort(),
-    contributed: expanded.contributed.sort(),
-    learning: Object.keys(LEARNING_LOWERINGS).sort(),
+    main: [...new Set([...Object.keys(LOWERINGS), ...scalarOperators(), ...expandedOperators(''), 'Shape', 'Size'])].sort(),
+    contributed: expandedOperators('com.microsoft').sort(),
+    learning: [...Object.keys(LEARNING_LOWERINGS), ...expandedOperators('ai.onnx.ml')].sort(),
   };
 }
 

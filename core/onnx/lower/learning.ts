@@ -62,7 +62,6 @@ function depthOf(node: GraphNode, tree: readonly TreeBranch[]): number {
 function scores(context: Lowering, node: GraphNode, ensemble: Ensemble, x: View): Value {
   const features = x.dims[x.dims.length - 1] ?? 1;
   const rows = elementCount(x.dims) / features;
-  if (ensemble.minimum || ensemble.maximum) refuseNode(node, 'aggregation by minimum or maximum is not supported');
   const trees = ensemble.trees.map((tree) => tree.map((from, position) => branch(node, from, position)));
   const depth = Math.max(...trees.map((tree) => depthOf(node, tree)));
   const leaves = context.add({
@@ -93,15 +92,13 @@ function scores(context: Lowering, node: GraphNode, ensemble: Ensemble, x: View)
     channels: trees.length,
     integer: false,
   });
-  const scale = ensemble.average ? 1 / trees.length : 1;
-  const sum = context.add({
-    kind: 'sum',
-    length: rows * width,
-    sources: [votes],
-    window: folding(rows, trees.length, width),
-    scale,
-    bounds: UNBOUNDED,
-  });
+  const folds = { length: rows * width, sources: [votes], window: folding(rows, trees.length, width) };
+  const extreme = ensemble.minimum || ensemble.maximum;
+  if (extreme && ensemble.trees.some((tree) => tree.some((leaf) => leaf.mode === 'LEAF' && leaf.votes.length !== width)))
+    refuseNode(node, 'the smallest or largest vote needs one from every leaf for every target');
+  const sum = extreme
+    ? context.add({ kind: 'max', ...folds, minimum: ensemble.minimum })
+    : context.add({ kind: 'sum', ...folds, scale: ensemble.average ? 1 / trees.length : 1, bounds: UNBOUNDED });
   const base = Array.from({ length: width }, (_, i) => ensemble.base[i] ?? ensemble.base[0] ?? 0);
   const whole = context.whole(sum, [rows, width]);
   return base.every((b) => b === 0) ? whole : affine(context, context.asView(whole), 1, tensor('float64', [width], base));
