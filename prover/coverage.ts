@@ -15,6 +15,8 @@ export interface CoverageParts {
 
 /** Expiries are rounded up to so many steps of a receipt's life, to sum what expires together. */
 const STEPS = 32;
+/** Coverage counts so long beyond its expiry: a reorganisation can take the chain's time back. */
+export const MARGIN_SECONDS = 300;
 /** A receipt that expires sooner helps nobody. */
 const LEAST_SECONDS = 60;
 /** Without a choice of the customer: room for the minimum to rise with the price of gas until the receipt is opened. */
@@ -91,7 +93,7 @@ interface Draw {
 /**
  * One receipt's share of a channel; undefined where the lock does not cover it. Pure.
  *
- * Coverage counts until both clocks say that it expired. Open claims hold their part of the lock beside it, so that a receipt which was
+ * Coverage counts until both clocks say that it expired some time ago. Open claims hold their part of the lock beside it, so that a receipt which was
  * opened counts twice until it expires: too much, never too little. Nonces rise, and are never below the microseconds of this
  * machine's clock: so not even a store that came back from an old copy gives one twice.
  */
@@ -99,7 +101,7 @@ export function drawn(
   before: CoverageDocument,
   { channel, coverage, expiry, wall, chain }: Draw,
 ): { readonly document: CoverageDocument; readonly backing: Backing } | undefined {
-  const unexpired = before.drawn.filter((one) => one.expiry >= Math.min(wall, chain));
+  const unexpired = before.drawn.filter((one) => one.expiry + MARGIN_SECONDS >= Math.min(wall, chain));
   const outstanding = unexpired.reduce((sum, one) => sum + BigInt(one.coverage), coverage);
   if (outstanding > BigInt(channel.lock) - BigInt(channel.disputed)) return undefined;
   const last = BigInt(before.nonce);
