@@ -1,6 +1,7 @@
 import type { LocalAccount } from 'viem';
 import { mnemonicToAccount, privateKeyToAccount } from 'viem/accounts';
 import { DEVELOPMENT_CHAIN, privateKeyFrom } from '../runtime/configuration.ts';
+import { type KeystoreFile, readKeystore } from '../runtime/keystore-file.ts';
 
 /** Who signs: the environment variable with the private key, and the well-known account that stands in on the development chain. */
 export const ROLES = {
@@ -34,6 +35,17 @@ export function accountOf(role: Role, chainId: number): LocalAccount {
   const { variable, index } = ROLES[role];
   if (chainId === DEVELOPMENT_CHAIN && (process.env[variable] ?? '') === '') return developmentAccount(index);
   return privateKeyToAccount(privateKeyFrom(variable));
+}
+
+/**
+ * Private key of the node: from its keystore where one is configured, else as for every role.
+ * @throws AssayError KEY_MISSING, KEY_INVALID, KEYSTORE_INVALID, KEYSTORE_PASSWORD, KEYSTORE_PASSWORD_MISSING, FILE_UNUSABLE
+ */
+export async function nodeKey(chainId: number, keystore: KeystoreFile | undefined): Promise<`0x${string}`> {
+  if (keystore !== undefined) return readKeystore(keystore);
+  const { variable, index } = ROLES.node;
+  const stands = chainId === DEVELOPMENT_CHAIN && (process.env[variable] ?? '') === '';
+  return stands ? developmentKey(index) : privateKeyFrom(variable);
 }
 
 /** One line of help about a role's key. */

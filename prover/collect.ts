@@ -107,7 +107,7 @@ export class Collector {
     if (balance >= RESERVE_GAS * fee) return;
     metrics?.alarms.inc({ reason: 'stake' });
     log.error(
-      { key: till.key, balance: String(balance), wanted: String(RESERVE_GAS * fee) },
+      { hotKey: till.key, balance: String(balance), wanted: String(RESERVE_GAS * fee) },
       'the hot key has little ether left: without gas, demands go unanswered and locks are lost; send it some',
     );
   }

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { AssayError } from '../core/errors.ts';
 
 export type Log = Logger;
 
@@ -9,7 +10,7 @@ export interface LogOptions {
 }
 
 /** Members of a logged object that may carry a key; their values never reach the output. */
-const SECRET = ['privateKey', 'key', 'mnemonic', 'password', 'apiKey', 'authorization', 'secret'];
+const SECRET = ['privateKey', 'key', 'mnemonic', 'password', 'apiKey', 'authorization', 'secret', 'rpc', 'redis', 'database'];
 
 /** One JSON object a line on standard error: standard output belongs to results. */
 export function createLog(options: LogOptions): Log {
@@ -17,7 +18,7 @@ export function createLog(options: LogOptions): Log {
     {
       name: options.name,
       level: options.level ?? 'info',
-      redact: { paths: SECRET.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
+      redact: { paths: SECRET.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[secret]' },
       serializers: { error: describeError },
     },
     pino.destination({ dest: 2, sync: true }),
@@ -27,15 +28,22 @@ export function createLog(options: LogOptions): Log {
 /** What a log line says of an error: never a stack, and of an RPC error only its short form (URLs may carry API keys). */
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
-  const known = error as Error & { shortMessage?: string; code?: unknown; facts?: unknown; fix?: unknown };
+  const known = (ownCause(error) ?? error) as Error & { shortMessage?: string; code?: unknown; facts?: unknown; fix?: unknown };
   const revert = revertOf(error);
   return {
-    message: known.shortMessage ?? error.message.split('\n')[0],
+    message: known.shortMessage ?? known.message.split('\n')[0],
     ...(revert === undefined ? {} : { revert }),
     ...(known.code === undefined ? {} : { code: known.code }),
     ...(known.facts === undefined ? {} : { facts: known.facts }),
     ...(known.fix === undefined ? {} : { fix: known.fix }),
   };
+}
+
+/** An error of ours that viem has wrapped, as it does with what its transport throws. */
+function ownCause(error: Error): AssayError | undefined {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++)
+    if (at instanceof AssayError) return at;
+  return undefined;
 }
 
 /** Name of the custom error behind a refused contract call, as viem nests it. */

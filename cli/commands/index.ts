@@ -51,6 +51,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Manage a prover's stake: ether, signing keys, earnings",
     load: async () => (await import('./stake.ts')).stakeCommand(),
   },
+  keystore: {
+    summary: 'Keep a key in an encrypted file (Web3 Secret Storage)',
+    load: async () => (await import('./keystore.ts')).keystoreCommand(),
+  },
   request: { summary: 'Ask for an answer on chain, and wait for it', load: async () => (await import('./request.ts')).requestCommand() },
   node: {
     summary: 'Run a prover: answer requests, defend the answers, serve HTTP',

@@ -2,7 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { AssayError } from '../../core/errors.ts';
 import type { ChainAccess } from '../../prover/assembly/chain-access.ts';
 import type { NodeConfig } from '../../prover/config.ts';
-import { accountOf, keyHelp } from '../accounts.ts';
+import type { ReceiptSigner } from '../../prover/signer.ts';
+import { keyHelp, nodeKey } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
 import { becomeDaemon, untilStopped } from '../daemon.ts';
 import { integer } from '../options.ts';
@@ -81,7 +82,8 @@ async function loadNodeConfig(options: Options): Promise<NodeConfig> {
 async function run(options: Options): Promise<void> {
   const config = await loadNodeConfig(options);
   becomeDaemon(config.drainSeconds);
-  const access = config.role === 'worker' ? undefined : await chainAccess(config);
+  const opened = config.role === 'worker' ? undefined : await chainAccess(config);
+  const access = opened?.access;
   const [{ requireSelftest }, { startNode }, { createProving }, { createLog }] = await Promise.all([
     import('../../runtime/selftest.ts'),
     import('../../prover/node.ts'),
@@ -99,6 +101,7 @@ async function run(options: Options): Promise<void> {
   const node = await startNode({
     config,
     access,
+    signer: opened?.signer,
     prove: proving.prove,
     log: createLog({ name: 'node', level: config.logLevel }).child({ role: config.role }),
     onFatal: (error) => end(error),
@@ -112,10 +115,16 @@ async function run(options: Options): Promise<void> {
   await Promise.race([ended, untilStopped()]);
 }
 
-async function chainAccess(config: NodeConfig): Promise<ChainAccess> {
-  const { connect, loadDeployment } = await import('../chain.ts');
+/** @returns with the key in the form that signs receipts fast */
+async function chainAccess(config: NodeConfig): Promise<{ readonly access: ChainAccess; readonly signer: ReceiptSigner }> {
+  const [{ connect, loadDeployment }, { keySigner }, { privateKeyToAccount }] = await Promise.all([
+    import('../chain.ts'),
+    import('../../prover/signer.ts'),
+    import('viem/accounts'),
+  ]);
   const client = await connect(config.rpc ?? []);
-  const account = accountOf('node', client.chain.id);
+  const key = await nodeKey(client.chain.id, config.keystore);
   const addresses = await loadDeployment(client, config.deployment);
-  return { client, account, addresses, fromBlock: BigInt(addresses.block) };
+  const access = { client, account: privateKeyToAccount(key), addresses, fromBlock: BigInt(addresses.block) };
+  return { access, signer: keySigner(key) };
 }
