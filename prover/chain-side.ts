@@ -12,6 +12,7 @@ import { ChannelBook } from './channels.ts';
 import { ClaimBook } from './claims.ts';
 import { Collector } from './collect.ts';
 import { Defender } from './defend.ts';
+import { ModelChecks } from './differential.ts';
 import { COLLECTION } from './documents.ts';
 import { Finalizer } from './finalize.ts';
 import type { InputStore } from './inputs.ts';
@@ -89,7 +90,9 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   await watcher.onHead((await chain.client.getBlock()).timestamp);
   // Defending comes first; then what a restart left in the queue; then what is new.
   defender.start();
-  new Submitter({ store, queue, chain, catalog, inputs, log }).start();
+  const checks = new ModelChecks({ client: chain.client, board: chain.addresses.board });
+  checkAll(checks, catalog, log);
+  new Submitter({ store, queue, chain, catalog, inputs, checks, log }).start();
   const stopFollowing = startFollowing(parts, watcher);
   const reconciler = new Reconciler({
     ...{ store, queue, log },
@@ -101,6 +104,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     inputArrived: (names) => watcher.inputArrived(names),
     stop: async () => {
       await reconciler.stop();
+      await checks.close();
       await stopFollowing();
       await finalizer.idle();
       await collector.idle();
@@ -121,6 +125,16 @@ function watchEndpoints({ chain, log, metrics }: ChainSideParts): void {
       log.error({ endpoint, host, why }, kind === 'aside' ? 'an RPC endpoint is put aside' : 'RPC endpoints say different things');
     }
   });
+}
+
+/** Begins the checks that the first claims would wait for. */
+function checkAll(checks: ModelChecks, catalog: Catalog, log: Log): void {
+  for (const model of catalog.all) {
+    checks.of(model).then(
+      ({ elements }) => log.debug({ model: model.modelId, elements }, 'computes what the step code of the chain computes'),
+      (error) => log.warn({ model: model.modelId, error }, 'was not held to the step code of the chain; no claim is sent before that'),
+    );
+  }
 }
 
 function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<void> {

@@ -141,10 +141,11 @@ async function inParallel<Item>(items: readonly Item[], lanes: number, run: (ite
  */
 export class ModelChecks {
   private readonly made = new Map<string, Promise<StepCheck>>();
+  private readonly abort = new AbortController();
   private readonly options: StepCheckOptions;
 
-  constructor(options: StepCheckOptions) {
-    this.options = options;
+  constructor(options: Omit<StepCheckOptions, 'signal'>) {
+    this.options = { ...options, signal: this.abort.signal };
   }
 
   /** @throws AssayError STEP_DIFFERS */
@@ -158,5 +159,11 @@ export class ModelChecks {
       if (!isVerdict) this.made.delete(model.modelId);
     });
     return check;
+  }
+
+  /** Ends what is being checked; the models may be closed then. */
+  async close(): Promise<void> {
+    this.abort.abort();
+    await Promise.allSettled(this.made.values());
   }
 }

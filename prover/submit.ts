@@ -4,6 +4,7 @@ import { answersRequest } from './answer.ts';
 import type { Catalog } from './catalog.ts';
 import { type NodeChain, STATUS } from './chain.ts';
 import { ClaimBatch } from './claim-batch.ts';
+import type { ModelChecks } from './differential.ts';
 import {
   type ClaimDocument,
   COLLECTION,
@@ -26,6 +27,8 @@ export interface SubmitterParts {
   readonly chain: NodeChain;
   readonly catalog: Catalog;
   readonly inputs: InputStore;
+  /** Whether this machine and the chain compute a model alike: looked at before its first claim. */
+  readonly checks: Pick<ModelChecks, 'of'>;
   readonly log: Log;
 }
 
@@ -105,6 +108,7 @@ export class Submitter {
       await enqueue(queue, 'run', { requestId: request.requestId });
       return 'again';
     }
+    await this.parts.checks.of(model);
     await this.batch.send(prepared);
     log.info({ request: request.requestId, model: request.modelId }, 'claimed');
     return 'sent';
