@@ -98,16 +98,6 @@ export class ProofJobs {
     return this.view(id, caller);
   }
 
-  /** Puts back into the queue what it lost, and forgets what has ended. */
-  async reconcile(): Promise<void> {
-    const { store, queue } = this.parts;
-    for await (const [id] of below<Pointer>(store, HTTP_COLLECTION.jobsOpen, '')) {
-      const proof = await load(store, proofSchema, COLLECTION.proofs, id);
-      if (proof === undefined || hasEnded(proof)) await store.remove(HTTP_COLLECTION.jobsOpen, id);
-      else await enqueue(queue, 'prove', { proofId: id });
-    }
-  }
-
   private async accept(question: ProofQuestion, model: ServedModel): Promise<string> {
     const { store, queue, inputs, owner, chainId, requests, mostWaiting } = this.parts;
     if ((await queue.counts('prove')).waiting >= mostWaiting) throw busy('other proofs');
@@ -157,4 +147,13 @@ export class ProofJobs {
 
 function hasEnded({ state }: ProofDocument): boolean {
   return state === 'done' || state === 'failed';
+}
+
+/** Puts HTTP proof jobs back into a queue that lost them, and forgets those that have ended. Cost: one look at each that is open. */
+export async function reconcileJobs(store: Store, queue: Queue): Promise<void> {
+  for await (const [id] of below<Pointer>(store, HTTP_COLLECTION.jobsOpen, '')) {
+    const proof = await load(store, proofSchema, COLLECTION.proofs, id);
+    if (proof === undefined || hasEnded(proof)) await store.remove(HTTP_COLLECTION.jobsOpen, id);
+    else await enqueue(queue, 'prove', { proofId: id });
+  }
 }

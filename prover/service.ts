@@ -14,7 +14,7 @@ import type { InputStore } from './inputs.ts';
 import { JOBS, type JobKind } from './jobs.ts';
 import { createMetrics, type NodeMetrics } from './metrics.ts';
 import { namedTensors } from './named-inputs.ts';
-import { ProofJobs } from './proof-jobs.ts';
+import { ProofJobs, reconcileJobs } from './proof-jobs.ts';
 import type { Queue } from './queue/port.ts';
 import { ReceiptMaker } from './receipts.ts';
 import type { FaultPlan } from './run.ts';
@@ -103,7 +103,7 @@ export function createService(parts: ServiceParts): HttpService {
     prove: (question) => proofs.create(question),
     job: (id, caller) => proofs.view(id, caller),
     cancelJob: (id, caller) => proofs.cancel(id, caller),
-    reconcile: () => proofs.reconcile(),
+    reconcile: () => reconcileJobs(store, queue),
     claim: async (claimId) => {
       const claim = await claimOf(claimId);
       if (claim === undefined) return undefined;

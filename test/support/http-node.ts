@@ -113,6 +113,7 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     ...options.server,
   });
   let isClosed = false;
+  let isOver = false;
   const stop = async (): Promise<void> => {
     if (isClosed) return;
     isClosed = true;
@@ -134,11 +135,13 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     },
     restart: async () => {
       await stop();
+      isOver = true;
       return startHttpNode({ ...options, directory });
     },
     close: async () => {
       await stop();
-      rmSync(directory, { recursive: true, force: true });
+      // After a restart the directory belongs to the next one.
+      if (!isOver) rmSync(directory, { recursive: true, force: true });
     },
   };
 }
