@@ -193,9 +193,9 @@ export function compileModel(request: CompileRequest): Compiled {
     return evaluateNet(net, inputValues(net, feeds));
   });
   const seen = new Ranges(net);
-  for (const values of runs) seen.see(values);
+  for (const values of runs) seen.see(values, true);
   for (const feeds of rangeFeeds(graph, fitted, set, Math.floor(RANGE_WORK / work), seed + 2000))
-    seen.see(evaluateNet(net, inputValues(net, feeds)));
+    seen.see(evaluateNet(net, inputValues(net, feeds)), false);
   const random = randomSource(seed + 1000);
   const scored: Scored[] =
     held.length > 0

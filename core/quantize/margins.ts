@@ -4,6 +4,8 @@ import { bestOf } from './report.ts';
 
 /** Probabilities below this decide nothing. */
 const LEAST_PROBABILITY = 1e-3;
+/** Longer rows are more likely signals than votes, unless they are probabilities. */
+const MAX_CLASSES = 256;
 /** Rows whose margins are kept: enough for a share, whatever a segmentation has of them. */
 const MAX_ROWS = 4096;
 
@@ -27,8 +29,8 @@ export class Margins {
   private readonly ofProbabilities: boolean;
 
   constructor(width: number, node: NetNode) {
-    this.width = width;
     this.ofProbabilities = node.kind === 'softmax' && !node.logarithm;
+    this.width = width <= MAX_CLASSES || this.ofProbabilities ? width : 0;
   }
 
   /** Notes how far the largest value of every row leads the others. */

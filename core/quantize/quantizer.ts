@@ -112,15 +112,20 @@ export function rescaleRows(
   }));
   const whole = ratios.every(({ a, b, bias }) => Number.isInteger(a) && Number.isInteger(b) && Number.isInteger(bias));
   const bits = out.type === 'u8' ? 12 : out.type === 'i16' ? 20 : 28;
-  const most = Math.max(...ratios.map(({ a, b }) => Math.max(Math.abs(a), Math.abs(b))), 1e-30);
   const magnitudes = [magnitude(first.type, first.zero), second === undefined ? 0 : magnitude(second.type, second.zero)] as const;
-  let shift = whole ? 0 : Math.min(47, Math.max(0, bits - Math.ceil(Math.log2(most))));
+  // What lies beyond everything that the sources can make up for is as good as at the end of the range (masks of −3.4e38).
+  const span = TYPE_MAXIMUM[out.type] - TYPE_MINIMUM[out.type];
+  const limit = ({ a, b }: { a: number; b: number }): number => Math.abs(a) * magnitudes[0] + Math.abs(b) * magnitudes[1] + 2 * span;
+  const most = Math.max(...ratios.map(({ a, b }) => Math.max(Math.abs(a), Math.abs(b))), 1e-30);
+  // A multiplier's rounding shows in the result as often as its source has steps.
+  const least = out.type === 'u8' ? 0 : Math.ceil(Math.log2(Math.max(...magnitudes.filter((m) => m <= 65536), 1))) + 3;
+  let shift = whole ? 0 : Math.min(47, Math.max(least, bits - Math.ceil(Math.log2(most))));
   for (; ; shift--) {
     const factor = 2 ** shift;
     const made = ratios.map(({ a, b, bias }) => ({
       multiplierA: Math.round(a * factor),
       multiplierB: Math.round(b * factor),
-      bias: Math.round(bias * factor),
+      bias: Math.round(Math.min(limit({ a, b }), Math.max(-limit({ a, b }), bias)) * factor),
     }));
     const fits = made.every((row) => {
       const bound = Math.abs(row.multiplierA) * magnitudes[0] + Math.abs(row.multiplierB) * magnitudes[1] + Math.abs(row.bias) + factor;
