@@ -25,13 +25,21 @@ export class Lowering {
   readonly needed = new Set<string>();
   private readonly materialized = new Map<string, number>();
   private label = '';
+  private operator = '';
 
   /** Names the nodes that follow. */
   enter(node: GraphNode): void {
     this.label = node.name;
+    this.operator = node.operator;
   }
 
   add(draft: Draft<NetNode>): number {
+    if (draft.length === 0)
+      refuse(
+        `node '${this.label}' (${this.operator}): a tensor without elements is computed`,
+        { node: this.label, operator: this.operator },
+        'remove what is computed of nothing',
+      );
     this.nodes.push({ ...draft, label: this.label } as NetNode);
     return this.nodes.length - 1;
   }

@@ -132,7 +132,14 @@ export function lowerGraph(source: Graph, feeds: Feeds): Net {
   const context = new Lowering();
   context.notes.push(...notes);
   const types = new Map<string, Tensor>();
-  evaluateGraph(plain, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
+  const answers = evaluateGraph(plain, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
+  for (const [name, { data }] of answers)
+    if (data.some(Number.isNaN))
+      refuse(
+        `the output '${name}' of the float model is not a number`,
+        { output: name },
+        'give calibration cases, or a --range, that the model is made for',
+      );
   const graph = recognize(plain, (name) => (types.get(name) ?? feeds.get(name) ?? plain.constants.get(name))?.dims);
   for (const [name, { type }] of [...graph.constants, ...feeds, ...types]) context.types.set(name, type);
   for (const [name, value] of types) if (!isFloat(value.type)) context.integerValued.add(name);
