@@ -5,6 +5,7 @@ import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { coverageChannelsAbi } from '../contracts/client/generated/coverageChannels.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { endpointsOf } from '../contracts/client/rpc/connect.ts';
+import { disputeEnd } from '../core/dispute/clocks.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Catalog } from './catalog.ts';
 import type { NodeChain } from './chain.ts';
@@ -14,7 +15,9 @@ import { Collector } from './collect.ts';
 import { Defender } from './defend.ts';
 import { ModelChecks } from './differential.ts';
 import { COLLECTION } from './documents.ts';
+import { InputFetcher } from './fetch-input.ts';
 import { Finalizer } from './finalize.ts';
+import { InputPruner } from './holds.ts';
 import type { InputStore } from './inputs.ts';
 import type { ClaimMaterial } from './material.ts';
 import type { NodeMetrics } from './metrics.ts';
@@ -76,16 +79,19 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     finalize: (claim: Parameters<NodeChain['finalize']>[0]) => chain.finalize(claim),
   };
   const finalizer = new Finalizer(store, finality, log);
-  const claims = new ClaimBook({ owner, store, chain, finalizer, log });
   const { catalog, inputs, policy } = parts;
-  const desk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, policy, log });
+  const hold = (input: string, claimedAt: number) => inputs.hold(input, disputeEnd(clocks, claimedAt, GREATEST_DEPTH));
+  const claims = new ClaimBook({ owner, store, chain, finalizer, hold, log });
+  const fetcher = new InputFetcher({ inputs, log, arrived: (names) => watcher.inputArrived(names) });
+  const desk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, fetcher, policy, log });
+  const pruner = new InputPruner(store, (name) => inputs.remove(name), log);
   const channels = new ChannelBook({
     ...{ owner, store, log },
     read: (channel) => chain.channel(channel),
     close: (channel) => chain.closeChannel(channel),
   });
   const collector = new Collector({ owner, till: chain.till, every: parts.collectSeconds, log, metrics });
-  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, log });
+  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, pruner, log });
   // Chain time, before events of the past are judged by it.
   await watcher.onHead((await chain.client.getBlock()).timestamp);
   // Defending comes first; then what a restart left in the queue; then what is new.
@@ -108,10 +114,14 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
       await stopFollowing();
       await finalizer.idle();
       await collector.idle();
+      await fetcher.stop();
       await chain.sender.idle();
     },
   };
 }
+
+/** Of the trees of the largest tensors there can be (docs/dispute.md). */
+const GREATEST_DEPTH = 4;
 
 /** An endpoint that fails is the ordinary case; one that disagrees, or is put aside, is for people to look at. */
 function watchEndpoints({ chain, log, metrics }: ChainSideParts): void {

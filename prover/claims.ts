@@ -11,6 +11,8 @@ export interface ClaimBookParts {
   readonly store: Store;
   readonly chain: NodeChain;
   readonly finalizer: Finalizer;
+  /** Keeps input bytes for as long as anything can be demanded of a claim made then. */
+  hold(input: string, claimedAt: number): Promise<void>;
   readonly log: Log;
 }
 
@@ -44,6 +46,7 @@ export class ClaimBook {
       };
       await store.put(COLLECTION.claims, id, adopted);
     }
+    await this.parts.hold(view.inputRoot, Number(view.claimedAt));
     await finalizer.opened(claimId, { claimedAt: Number(view.claimedAt), output });
     return true;
   }

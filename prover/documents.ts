@@ -27,6 +27,8 @@ export const requestSchema = z.object({
   callbackGas: z.int().min(0),
   /** Seconds of the chain's time. */
   deadline: seconds,
+  /** Where the requester says that the input bytes are; a hint. */
+  inputUri: z.string().max(2_048).optional(),
   state: z.enum(['waiting', 'queued', 'answered', 'passed']),
   reason: z.string().optional(),
 });
@@ -119,6 +121,10 @@ export const COLLECTION = {
   requestsWaiting: 'requests-waiting',
   /** `<ordered id>`: requests that are work; what the queue must hold a job for. */
   requestsQueued: 'requests-queued',
+  /** By name: until when input bytes are kept (prover/holds.ts). */
+  inputHolds: 'input-holds',
+  /** `<ordered second>/<name>`: input bytes by the time at which nothing needs them any more. */
+  inputsDue: 'inputs-due',
   claims: 'claims',
   /** `<ordered second>/<claim key>`: claims on chain, by the time at which they may be final. */
   claimsOpen: 'claims-open',

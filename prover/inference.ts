@@ -77,7 +77,7 @@ export class Inference {
     metrics.receiptSeconds.observe((performance.now() - drawn) / 1000);
     metrics.receipts.inc({ backing: backing === UNSECURED ? 'unsecured' : 'channel' });
     // A receipt of a channel can become a claim: what its defence needs is kept before it leaves.
-    if (backing !== UNSECURED) await inputs.keep(inputRoot as Hash, input);
+    if (backing !== UNSECURED) await inputs.keep(inputRoot as Hash, input, backing.expiry);
     if (backing !== UNSECURED && ran.fault !== undefined) await store.put(COLLECTION.receiptFaults, made.digest, ran.fault);
     const document = documentOf(made, ran.output, caller);
     await store.put(COLLECTION.receipts, made.id, document);

@@ -3,7 +3,9 @@ import type { Hash } from '../core/brand.ts';
 import { inputForms, listBytes, listRoot, splitTensors } from '../core/tensor-list.ts';
 import type { ArtifactStore } from '../runtime/artifacts.ts';
 import type { ServedModel } from './catalog.ts';
-import type { RequestDocument } from './documents.ts';
+import { chainTime, type RequestDocument } from './documents.ts';
+import { holdInput, MARGIN } from './holds.ts';
+import type { Store } from './store/port.ts';
 
 const KIND = 'inputs';
 const COMMITMENT = 2;
@@ -25,24 +27,45 @@ export interface InputNames {
 /** Input bytes by hash. Nothing is believed: names are computed from the bytes. */
 export class InputStore {
   private readonly artifacts: ArtifactStore;
+  private readonly store: Store | undefined;
 
-  constructor(artifacts: ArtifactStore) {
+  /** @param store remembers until when bytes are kept (prover/holds.ts); without one they are kept for ever */
+  constructor(artifacts: ArtifactStore, store?: Store) {
     this.artifacts = artifacts;
+    this.store = store;
   }
 
-  /** Keeps bytes under every name they have. @throws AssayError TENSOR_SIZE when they are not an input of the model */
+  /** Keeps bytes under every name they have, for a day unless `hold` says longer. @throws AssayError TENSOR_SIZE when they are not an input of the model */
   async accept(model: Named, bytes: Uint8Array): Promise<InputNames> {
     const inputRoot = listRoot(splitTensors(inputForms(model.program), bytes));
-    await this.artifacts.put(KIND, inputRoot, bytes);
+    await this.put(inputRoot, bytes);
     if (model.inputForm !== COMMITMENT) return { inputRoot, commitment: null };
     const commitment = await commitmentOf(bytes);
-    await this.artifacts.put(KIND, commitment, bytes);
+    await this.put(commitment, bytes);
     return { inputRoot, commitment };
   }
 
-  /** Keeps the input of a receipt, which its customer can make a claim. @param inputRoot its name, computed by the caller from these bytes */
-  async keep(inputRoot: Hash, bytes: Uint8Array): Promise<void> {
+  /**
+   * Keeps the input of a receipt, which its customer can make a claim.
+   * @param inputRoot its name, computed by the caller from these bytes @param expiry last second at which the receipt can be opened
+   */
+  async keep(inputRoot: Hash, bytes: Uint8Array, expiry: number): Promise<void> {
+    await this.hold(inputRoot, expiry);
     if (!(await this.artifacts.has(KIND, inputRoot))) await this.artifacts.put(KIND, inputRoot, bytes);
+  }
+
+  /** Keeps bytes until a day after the last moment at which they could be asked for. @param last unix seconds of the chain */
+  async hold(name: string, last: number): Promise<void> {
+    if (this.store !== undefined) await holdInput(this.store, name, last + MARGIN);
+  }
+
+  remove(name: string): Promise<void> {
+    return this.artifacts.remove(KIND, name);
+  }
+
+  private async put(name: Hash, bytes: Uint8Array): Promise<void> {
+    if (this.store !== undefined) await this.hold(name, Math.max(await chainTime(this.store), Math.floor(Date.now() / 1000)));
+    await this.artifacts.put(KIND, name, bytes);
   }
 
   has(name: string): Promise<boolean> {

@@ -18,6 +18,7 @@ import {
   requestSchema,
   waitingKey,
 } from './documents.ts';
+import type { InputFetcher } from './fetch-input.ts';
 import type { InputStore } from './inputs.ts';
 import { expectedGas, type IntakePolicy, reasonToPass } from './intake.ts';
 import { enqueue } from './jobs.ts';
@@ -31,6 +32,7 @@ export interface RequestDeskParts {
   readonly chain: NodeChain;
   readonly catalog: Catalog;
   readonly inputs: InputStore;
+  readonly fetcher: Pick<InputFetcher, 'fetch'>;
   readonly policy: Pick<IntakePolicy, 'minimumFee' | 'mostFee' | 'mostCoverage' | 'faulty'>;
   readonly log: Log;
 }
@@ -42,7 +44,10 @@ export interface RequestedArgs {
   readonly fee: bigint;
   readonly inputRoot: Hex;
   readonly input: Hex;
+  readonly inputUri: string;
 }
+
+const LONGEST_URI = 2_048;
 
 /** Decides on requests, and turns those that are for this node into work. Everything here may happen twice. */
 export class RequestDesk {
@@ -66,6 +71,7 @@ export class RequestDesk {
       coverage: String(args.terms.coverage),
       callbackGas: args.terms.callbackGas,
       deadline: args.terms.deadline,
+      ...(args.inputUri === '' || args.inputUri.length > LONGEST_URI ? {} : { inputUri: args.inputUri }),
       state: 'waiting',
     };
     // A reorganisation may have given the number to another request.
@@ -94,6 +100,7 @@ export class RequestDesk {
       const request = await this.pointed(key, pointer);
       if (request === undefined || request.state !== 'waiting') await this.parts.store.remove(COLLECTION.requestsWaiting, key);
       else if (request.deadline < now) await this.pass(request, 'its input never came');
+      else this.fetchInput(request);
     }
   }
 
@@ -126,6 +133,12 @@ export class RequestDesk {
     }
   }
 
+  /** Looks where the requester says that the input is; not waited for. */
+  private fetchInput(request: RequestDocument): void {
+    const model = this.parts.catalog.get(request.modelId);
+    if (model !== undefined && request.inputUri !== undefined) this.parts.fetcher.fetch(model, request.input, request.inputUri);
+  }
+
   private async waitsOnChain(request: RequestDocument): Promise<boolean> {
     const seen = await this.parts.chain.request(request.requestId);
     return seen.status === STATUS.open && seen.terms.modelId === request.modelId && seen.input === request.input;
@@ -144,8 +157,10 @@ export class RequestDesk {
     if (model === undefined || (await inputs.of(model, request)) === undefined) {
       log.info({ request: request.requestId, input: request.input }, 'a request waits for its input');
       await store.put(COLLECTION.requestsWaiting, waitingKey(request), pointer);
+      this.fetchInput(request);
       return;
     }
+    await inputs.hold(request.input, request.deadline);
     const queued: RequestDocument = { ...request, state: 'queued' };
     await store.put(COLLECTION.requestsQueued, id, pointer);
     if (queued.tier === 0) await this.orderProof(queued);

@@ -11,6 +11,7 @@ import type { Collector } from './collect.ts';
 import type { Defender } from './defend.ts';
 import { noteChainTime } from './documents.ts';
 import type { Finalizer } from './finalize.ts';
+import type { InputPruner } from './holds.ts';
 import type { RequestDesk, RequestedArgs } from './requests.ts';
 import type { Store } from './store/port.ts';
 
@@ -24,6 +25,7 @@ export interface WatcherParts {
   readonly finalizer: Finalizer;
   readonly channels: ChannelBook;
   readonly collector: Collector;
+  readonly pruner: InputPruner;
   readonly log: Log;
 }
 
@@ -57,7 +59,7 @@ export class Watcher {
 
   /** A new block: what waits for time gets its turn. */
   async onHead(timestamp: bigint): Promise<void> {
-    const { store, desk, defender, finalizer, channels, collector } = this.parts;
+    const { store, desk, defender, finalizer, channels, collector, pruner } = this.parts;
     const now = Number(timestamp);
     if (now !== this.now) await noteChainTime(store, now);
     this.now = now;
@@ -68,6 +70,7 @@ export class Watcher {
     this.swept = now;
     await desk.sweep(now);
     await channels.release(now);
+    await pruner.prune(now);
   }
 
   /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */

@@ -36,7 +36,7 @@ export async function layFoundation(config: NodeConfig, opened: OpenedChain | un
   const identity = opened === undefined ? await awaitIdentity(store, { log }) : await ownIdentity(store, opened);
   const catalog = await openCatalog(config.models, opened === undefined ? bindToStore(store, { log }) : bindToChain(opened.chain, store));
   closers.push(() => catalog.close());
-  const inputs = new InputStore(storage.artifacts);
+  const inputs = new InputStore(storage.artifacts, store);
   const queue = await storage.openQueue(identity);
   return { storage, owner: identity.owner, store, queue, catalog, inputs, material: new ClaimMaterial(store, catalog, inputs) };
 }

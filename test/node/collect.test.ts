@@ -28,7 +28,7 @@ function till(change: Partial<Till> = {}) {
 
 function collector(given: Till, lines: string[] = []) {
   const log = createLog({ name: 'test', level: 'silent' });
-  log.error = ((_facts: unknown, message: string) => lines.push(message)) as typeof log.error;
+  log.error = ((_facts: unknown, message: string) => lines.push(message)) as unknown as typeof log.error;
   return new Collector({ owner: OWNER, till: given, every: 100, log });
 }
 
