@@ -19,7 +19,12 @@ export const receiptDocument = z.object({
 export type ReceiptDocument = z.output<typeof receiptDocument>;
 
 /** A proof asked for over HTTP; the proof document of the same id says how far it is. */
-export const jobDocument = z.object({ owner, createdAt: seconds });
+export const jobDocument = z.object({
+  owner,
+  createdAt: seconds,
+  /** Input bytes that are public signals; null where the proof sees their commitment. */
+  publicInput: z.string().nullable(),
+});
 export type JobDocument = z.output<typeof jobDocument>;
 
 /** What a customer's key stands for: the question, and the one answer it got. */

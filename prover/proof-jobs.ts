@@ -30,7 +30,6 @@ export interface ProofJobsParts {
   readonly mostWaiting: number;
 }
 
-const COMMITTED = 2;
 const CANCELLED = { code: 'CANCELLED', message: 'The proof was given up' };
 
 /**
@@ -85,7 +84,7 @@ export class ProofJobs {
     return {
       ...{ id, modelId, input, context, state, progress, createdAt, deadline },
       ...(error === undefined ? {} : { error }),
-      ...(proof.state === 'done' ? { result: await this.result(proof) } : {}),
+      ...(proof.state === 'done' ? { result: this.result(proof, job) } : {}),
     };
   }
 
@@ -116,25 +115,26 @@ export class ProofJobs {
       createdAt: now,
     };
     await store.put(COLLECTION.proofs, id, proof);
-    await store.put(HTTP_COLLECTION.jobs, id, { owner: ownerOf(question.caller), createdAt: now } satisfies JobDocument);
+    const publicInput = commitment === null ? toHex(question.input) : null;
+    const job: JobDocument = { owner: ownerOf(question.caller), createdAt: now, publicInput };
+    await store.put(HTTP_COLLECTION.jobs, id, job);
     await store.put(HTTP_COLLECTION.jobsOpen, id, { id } satisfies Pointer);
     await enqueue(queue, 'prove', { proofId: id });
     return id;
   }
 
   /** What `assay verify` takes: the proof as snarkjs writes it, and the signals that it is a proof of. */
-  private async result(proof: ProofDocument): Promise<NonNullable<JobView['result']>> {
+  private result(proof: ProofDocument, { publicInput }: JobDocument): NonNullable<JobView['result']> {
     const model = this.parts.catalog.get(proof.modelId);
-    const input = model === undefined ? undefined : await this.parts.inputs.of(model, { tier: 0, input: proof.input });
-    if (model === undefined || input === undefined) {
-      throw new AssayError('The model or input of a finished proof is missing', {
+    if (model === undefined) {
+      throw new AssayError('The model of a finished proof is not served any more', {
         code: 'MATERIAL_MISSING',
-        facts: { job: proof.id },
-        fix: 'restore the data directory, or serve the model again',
+        facts: { job: proof.id, model: proof.modelId },
+        fix: 'serve the model again',
       });
     }
     const output = proof.output ?? '0x';
-    const inputSignals = model.inputForm === COMMITTED ? [BigInt(proof.input)] : packBytes(input);
+    const inputSignals = publicInput === null ? [BigInt(proof.input)] : packBytes(fromHex(publicInput));
     const signals = [BigInt(proof.context), ...inputSignals, ...packBytes(fromHex(output))];
     return {
       proof: decodeProof(fromHex(proof.proof ?? '0x')),
@@ -143,6 +143,10 @@ export class ProofJobs {
       outputs: outputViews(model, output),
     };
   }
+}
+
+function toHex(bytes: Uint8Array): string {
+  return `0x${Buffer.from(bytes).toString('hex')}`;
 }
 
 function hasEnded({ state }: ProofDocument): boolean {
