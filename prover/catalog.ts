@@ -5,8 +5,9 @@ import { AssayError } from '../core/errors.ts';
 import { keccak256, toHash } from '../core/keccak.ts';
 import type { Program, TensorInterface } from '../core/program/types.ts';
 import { inputForms, listBytes } from '../core/tensor-list.ts';
-import { type ModelSession, openModel } from '../runtime/session.ts';
+import type { ModelSession } from '../runtime/session.ts';
 import type { OfferedModel } from './http/schemas.ts';
+import { openPool, type PoolOptions } from './sessions.ts';
 
 /** A model this node holds, validated and bound to its on-chain record. */
 export interface ServedModel {
@@ -41,13 +42,14 @@ export type BindToRecord = (modelId: Hash, program: Program, file: Uint8Array) =
 export async function openCatalog(
   models: readonly { readonly modelId: string; readonly directory: string }[],
   bind: BindToRecord,
+  sessions: PoolOptions = {},
 ): Promise<Catalog> {
   const served = new Map<string, ServedModel>();
   const close = async (): Promise<void> => {
     await Promise.all([...served.values()].map((model) => model.session.close()));
   };
   try {
-    for (const { modelId, directory } of models) served.set(modelId, await openServed(modelId as Hash, directory, bind));
+    for (const { modelId, directory } of models) served.set(modelId, await openServed(modelId as Hash, directory, bind, sessions));
   } catch (error) {
     await close();
     throw error;
@@ -61,11 +63,12 @@ export async function openCatalog(
   };
 }
 
-async function openServed(modelId: Hash, directory: string, bind: BindToRecord): Promise<ServedModel> {
+async function openServed(modelId: Hash, directory: string, bind: BindToRecord, sessions: PoolOptions): Promise<ServedModel> {
   const programFile = path.join(directory, 'program.assay');
   const file = new Uint8Array(await readFile(programFile));
+  let session: ModelSession | undefined;
   try {
-    const session = await openModel(file);
+    session = await openPool(file, sessions);
     const { inputForm } = await bind(modelId, session.program, file);
     return {
       modelId,
@@ -78,6 +81,7 @@ async function openServed(modelId: Hash, directory: string, bind: BindToRecord):
       inputForm,
     };
   } catch (error) {
+    await session?.close();
     if (!(error instanceof AssayError)) throw error;
     throw new AssayError(error.message, {
       code: error.code,

@@ -34,7 +34,9 @@ export async function layFoundation(config: NodeConfig, opened: OpenedChain | un
   closers.push(() => storage.close());
   const { store } = storage;
   const identity = opened === undefined ? await awaitIdentity(store, { log }) : await ownIdentity(store, opened);
-  const catalog = await openCatalog(config.models, opened === undefined ? bindToStore(store, { log }) : bindToChain(opened.chain, store));
+  const bind = opened === undefined ? bindToStore(store, { log }) : bindToChain(opened.chain, store);
+  const sessions = { sessions: config.sessionsPerModel, threads: config.sessionThreads };
+  const catalog = await openCatalog(config.models, bind, sessions);
   closers.push(() => catalog.close());
   const inputs = new InputStore(storage.artifacts, store);
   const queue = await storage.openQueue(identity);
