@@ -113,7 +113,7 @@ export interface NodeProcess {
 
 /** Starts `assay node` with a configuration file and a state directory of its own. */
 export async function startNodeProcess(net: LocalNet, { name, account, settings }: NodeProcess): Promise<Child & { readonly url: string }> {
-  const config = await writeConfig(net, name, { pollMilliseconds: 250, port: 0, ...settings });
+  const config = await writeConfig(net, name, { pollMilliseconds: 250, port: 0, minimumFee: '0', ...settings });
   const child = await startChild({
     name,
     arguments: ['node', '--config', config],

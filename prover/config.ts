@@ -25,7 +25,11 @@ const chain = {
     })
     .optional()
     .describe('where the hot key is; ASSAY_NODE_KEY otherwise'),
-  minimumFee: wei.prefault('0').describe('requests that pay less are left to others, wei'),
+  minimumFee: wei
+    .optional()
+    .describe(
+      'requests that pay less are left to others, wei; unless told, what the gas of an answer costs at the time, callbacks included',
+    ),
   mostFee: wei.optional().describe('requests that pay more are left to others, wei'),
   mostCoverage: wei.optional().describe('optimistic requests that want more stake locked are left to others, wei'),
   maxFeePerGas: wei

@@ -54,7 +54,7 @@ const in_ = (name: string): string => path.join(folder, name);
 
 describe('a configuration', () => {
   it('is read, with what is left out', () => {
-    expect(load(good)).toMatchObject({ role: 'all', rpc: ['http://127.0.0.1:8545'], port: 8645, minimumFee: 0n, corsOrigins: [] });
+    expect(load(good)).toMatchObject({ role: 'all', rpc: ['http://127.0.0.1:8545'], port: 8645, corsOrigins: [] });
     expect(load({ ...good, $schema: 'node.schema.json', rpc: ['http://a', 'https://b/key'] }).rpc).toEqual(['http://a', 'https://b/key']);
   });
 
