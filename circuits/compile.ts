@@ -7,8 +7,9 @@ import { inputElement } from './gadgets/input.ts';
 import { type ByteElement, packSignals, straddles, twosComplement } from './gadgets/pack.ts';
 import { commitPacked } from './gadgets/poseidon.ts';
 import type { LinearForm } from './linear-form.ts';
-import { type Cell, formCell, materialize, NotInTier } from './lowering/cell.ts';
+import { type Cell, formCell, materialize, NotInTier, TermBudget } from './lowering/cell.ts';
 import { lowerInstruction } from './lowering/index.ts';
+import { tableTerms } from './lowering/lookup.ts';
 import { type SignalLayout, signalLayout } from './public-signals.ts';
 
 /** Larger systems need more memory than a prover is asked to have; the key of this one is some gigabytes. */
@@ -109,34 +110,42 @@ function isDeferred(program: Program, position: number): boolean {
   return program.instructions.some(({ kind, sources }) => (kind === 'max' || kind === 'map') && sources.includes(position));
 }
 
-/** Tables from here on are grids, whose terms are all their entries for every element (circuits/gadgets/grid-lookup.ts). */
-const GRID_FROM = 512;
-/** Coefficients of a grid fill the field: each takes about this many times as long as a small one. */
-const FIELD_TERM = 8;
-
-/** Terms that an instruction's sums write, an upper bound in units of small ones: refuses before time and memory are spent. */
-function termCount(instruction: AnyInstruction): number {
-  if (instruction.kind === 'table') {
-    const { entries } = instruction.attributes;
-    return entries > GRID_FROM ? FIELD_TERM * instruction.length * entries : 0;
-  }
+/** Terms of a layer with constant weights. */
+function multiplyAdds(instruction: AnyInstruction): number {
   if (instruction.kind !== 'linear') return 0;
   const a = instruction.attributes;
   return instruction.length * ((a.kernelHeight * a.kernelWidth * a.channels) / a.groups);
 }
 
-function refuseTooManyTerms(program: Program): void {
-  let terms = 0;
-  for (const [position, instruction] of program.instructions.entries()) {
-    terms += termCount(instruction);
-    if (terms <= TERM_LIMIT) continue;
-    const reason = `more than ${TERM_LIMIT} multiply-adds by constants, entries of large tables among them`;
-    throw new Refused({ instruction: position, kind: instruction.kind, reason });
+/** Tables whose entries are this many times too many are refused unseen: bounds seldom leave less than a quarter of a table reachable. */
+const UNREACHABLE = 4;
+
+/** Runs one step of the compilation of an instruction; what does not fit names the instruction. */
+function attempt<T>(program: Program, position: number, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof NotInTier)
+      throw new Refused({ instruction: position, kind: program.instructions[position]!.kind, reason: error.message });
+    throw error;
   }
 }
 
+/** What layers leave of the terms for the tables, whose reach is known only when they are lowered. */
+function termBudget(program: Program): TermBudget {
+  const budget = new TermBudget(TERM_LIMIT);
+  const unseen = new TermBudget(TERM_LIMIT);
+  program.instructions.forEach((instruction, position) => {
+    attempt(program, position, () => {
+      budget.take(multiplyAdds(instruction));
+      unseen.take(tableTerms(instruction) / UNREACHABLE);
+    });
+  });
+  return budget;
+}
+
 function build(program: Program): { cs: ConstraintSystem; layout: SignalLayout } {
-  refuseTooManyTerms(program);
+  const budget = termBudget(program);
   const layout = signalLayout(program);
   const cs = new ConstraintSystem(layout.count);
   const readers = countReaders(program);
@@ -144,18 +153,12 @@ function build(program: Program): { cs: ConstraintSystem; layout: SignalLayout }
   const tensors: (readonly Cell[])[] = cs.withPurpose(INPUT_RANGE, () => buildInputs(cs, program, layout));
   for (let position = inputCount(program); position < program.instructions.length; position++) {
     const instruction = program.instructions[position]!;
-    const refuse = (reason: string): never => {
-      throw new Refused({ instruction: position, kind: instruction.kind, reason });
-    };
     const sources = instruction.sources.map((source) => tensors[source]!);
-    try {
-      const context = { cs, program, position, readers, deferred: isDeferred(program, position) };
-      tensors.push(cs.withPurpose(String(position), () => lowerInstruction(context, instruction, sources)));
-    } catch (error) {
-      if (error instanceof NotInTier) refuse(error.message);
-      throw error;
-    }
-    if (cs.rowCount > CONSTRAINT_LIMIT) refuse(`more than ${CONSTRAINT_LIMIT} constraints`);
+    const context = { cs, program, position, readers, deferred: isDeferred(program, position), budget };
+    const lower = () => cs.withPurpose(String(position), () => lowerInstruction(context, instruction, sources));
+    tensors.push(attempt(program, position, lower));
+    if (cs.rowCount > CONSTRAINT_LIMIT)
+      throw new Refused({ instruction: position, kind: instruction.kind, reason: `more than ${CONSTRAINT_LIMIT} constraints` });
   }
   cs.withPurpose(OUTPUT_BINDING, () => buildOutputs(cs, program, tensors, layout));
   return { cs, layout };

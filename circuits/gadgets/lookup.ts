@@ -12,7 +12,7 @@ import { narrow } from './range.ts';
 /** Largest domain of a lookup. */
 export const LOOKUP_LIMIT = 1 << 16;
 /** Largest domain of one polynomial; beyond it interpolation takes long and its terms swell the key. */
-const POLYNOMIAL_LIMIT = 512;
+export const POLYNOMIAL_LIMIT = 512;
 
 /** Reusable across the elements that share a table: how a polynomial is evaluated with few products. */
 export interface LookupPlan {

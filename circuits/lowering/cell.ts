@@ -24,6 +24,23 @@ export interface Cell {
   decision?: Decision | undefined;
 }
 
+/** Terms of forms that a program may still write, in units of small coefficients: refuses before time and memory are spent. */
+export class TermBudget {
+  private left: number;
+  private readonly limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+    this.left = limit;
+  }
+
+  /** @throws NotInTier */
+  take(terms: number): void {
+    this.left -= terms;
+    if (this.left < 0) throw new NotInTier(`more than ${this.limit} multiply-adds by constants, entries of large tables among them`);
+  }
+}
+
 /** What lowering an instruction sees. */
 export interface LoweringContext {
   readonly cs: ConstraintSystem;
@@ -34,6 +51,7 @@ export interface LoweringContext {
   readonly readers: readonly number[];
   /** Whether the tensor that the instruction writes is read by a max or a map, which may not want it requantized. */
   readonly deferred: boolean;
+  readonly budget: TermBudget;
 }
 
 /** Raised where an instruction does not fit the zk tier; the compiler turns it into a report, never a proof. */
