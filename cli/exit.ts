@@ -15,6 +15,7 @@ const VERDICTS: ReadonlySet<string> = new Set([
   'PROGRAM_INVALID',
   'RECEIPT_INVALID',
   'SELFTEST_FAILED',
+  'STEP_DIFFERS',
   'STEP_TOO_LARGE',
 ]);
 

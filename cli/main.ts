@@ -44,12 +44,16 @@ async function build(argv: readonly string[]): Promise<Command> {
     command.option('--json', 'print one JSON object a line');
     assay.addCommand(command);
   }
-  for (const command of [assay, ...assay.commands]) {
+  for (const command of withInner(assay)) {
     command.exitOverride();
     // Printed by report(), in the form of every other error.
     command.configureOutput({ outputError: () => {} });
   }
   return assay;
+}
+
+function withInner(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withInner)];
 }
 
 function report(error: unknown, json: boolean): void {

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command } from 'commander';
 import type { AssayError } from '../../core/errors.ts';
 import type { ChainAccess } from '../../prover/assembly/chain-access.ts';
 import type { NodeConfig } from '../../prover/config.ts';
@@ -6,80 +6,21 @@ import type { ReceiptSigner } from '../../prover/signer.ts';
 import { keyHelp, nodeKey } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
 import { becomeDaemon, untilStopped } from '../daemon.ts';
-import { integer } from '../options.ts';
+import { loadNodeConfig, type NodeCommandOptions, withNodeOptions } from '../node-options.ts';
 import { createOutput } from '../output.ts';
-
-interface Options {
-  readonly config?: string;
-  readonly role?: NodeConfig['role'];
-  readonly rpc?: string;
-  readonly deployment?: string;
-  readonly data?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly model?: NodeConfig['models'];
-  readonly faultSeed?: number;
-  readonly fault: string;
-  readonly json?: boolean;
-}
-
-function model(text: string, before: NodeConfig['models'] = []): NodeConfig['models'] {
-  const [, modelId, directory] = /^(0x[0-9a-fA-F]{64})=(.+)$/.exec(text) ?? [];
-  if (modelId === undefined || directory === undefined) throw new InvalidArgumentError('must be MODELID=DIR');
-  return [...before, { modelId: modelId.toLowerCase(), directory }];
-}
+import { checkCommand, deadCommand, replayCommand } from './node-operations.ts';
 
 export function nodeCommand(): Command {
-  return new Command('node')
-    .description('Run a prover: answer requests, defend the answers, serve HTTP')
-    .option('--config <file>', 'JSON file with the settings below and more (docs/operating.md)')
-    .addOption(
-      new Option('--role <role>', 'what this process does (default all; others need REDIS_URL and DATABASE_URL)').choices([
-        'all',
-        'api',
-        'worker',
-        'chain',
-      ]),
-    )
-    .option('--rpc <url>', 'RPC address of the chain')
-    .option('--deployment <file>', 'deployments/<chainId>.json')
-    .option('--data <dir>', 'state directory of this node')
-    .option('--model <id=dir>', 'serve a registered model from a folder; repeatable', model)
-    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
-    .option('--port <port>', 'port of the HTTP service (default 8645; 0 takes a free one)', integer)
-    .addOption(
-      new Option('--fault-seed <number>', 'development chain only: answer wrongly, the fault drawn from this seed').argParser(integer),
-    )
-    .addOption(new Option('--fault <kind>', 'what the fault alters').choices(['logit', 'tensor', 'weight', 'input']).default('tensor'))
+  const node = new Command('node').description('Run a prover: answer requests, defend the answers, serve HTTP');
+  return withNodeOptions(node)
     .addHelpText('after', keyHelp('node'))
-    .action(run);
+    .action(run)
+    .addCommand(checkCommand())
+    .addCommand(deadCommand())
+    .addCommand(replayCommand());
 }
 
-async function loadNodeConfig(options: Options): Promise<NodeConfig> {
-  const [{ nodeConfigSchema }, { nodeConfigProblems }, { loadConfig }] = await Promise.all([
-    import('../../prover/config.ts'),
-    import('../../prover/config-checks.ts'),
-    import('../../runtime/configuration.ts'),
-  ]);
-  const { config: file, rpc, deployment, data, host, port, model: models, faultSeed, fault, role } = options;
-  return loadConfig(nodeConfigSchema, {
-    file,
-    overrides: {
-      role,
-      rpc,
-      deployment,
-      data,
-      host,
-      port,
-      models,
-      fault: faultSeed === undefined ? undefined : { seed: faultSeed, kind: fault },
-    },
-    environment: process.env,
-    check: (given) => nodeConfigProblems(given, process.env),
-  });
-}
-
-async function run(options: Options): Promise<void> {
+async function run(options: NodeCommandOptions): Promise<void> {
   const config = await loadNodeConfig(options);
   becomeDaemon(config.drainSeconds);
   const opened = config.role === 'worker' ? undefined : await chainAccess(config);
@@ -92,7 +33,7 @@ async function run(options: Options): Promise<void> {
   ]);
   // An answer that this machine computes wrongly would cost its stake.
   await requireSelftest();
-  const proving = createProving(config.proofProcesses);
+  const proving = createProving(config.proofProcesses, config.proofMemoryMiB);
   beforeExit(() => proving.close());
   let end = (_error: AssayError): void => {};
   const ended = new Promise<never>((_, reject) => {

@@ -66,8 +66,8 @@ export function awaitIdentity(store: Store, options: WaitOptions): Promise<NodeI
   return appearing('deployment', () => load(store, identitySchema, COLLECTION, IDENTITY), options);
 }
 
-/** Binds programs to the registry itself, and leaves what it said for workers. */
-export function bindToChain(chain: NodeChain, store: Store): BindToRecord {
+/** Binds programs to the registry itself, and leaves what it said for workers, where there is a store. */
+export function bindToChain(chain: Pick<NodeChain, 'record'>, store?: Store): BindToRecord {
   return async (modelId, program) => {
     const record = await chain.record(modelId as Hex);
     const document: RecordDocument = {
@@ -79,7 +79,7 @@ export function bindToChain(chain: NodeChain, store: Store): BindToRecord {
       members: Object.fromEntries(Object.entries(record).map(([name, value]) => [name, String(value)])),
     };
     requireSame(program, document);
-    await store.put(`${COLLECTION}-models`, modelId, document);
+    await store?.put(`${COLLECTION}-models`, modelId, document);
     return { inputForm: record.inputForm };
   };
 }

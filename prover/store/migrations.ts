@@ -45,6 +45,9 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   },
 };
 
+/** Steps that this version knows, in order. */
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
+
 /**
  * Brings a schema to this version, one process at a time.
  * @throws AssayError STORE_NEWER when a later version of the node has been there

@@ -1,0 +1,123 @@
+import { type Address, createPublicClient, formatEther, http, isAddressEqual, zeroAddress } from 'viem';
+import { privateKeyToAddress } from 'viem/accounts';
+import type { Deployment } from '../../contracts/client/deployment.ts';
+import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
+import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
+import type { NodeConfig } from '../../prover/config.ts';
+import { DEVELOPMENT_CHAIN } from '../../runtime/configuration.ts';
+import { nodeKey } from '../accounts.ts';
+import { type Client, connect, loadDeployment } from '../chain.ts';
+import type { Report } from './findings.ts';
+
+const SLOW_MILLISECONDS = 1_000;
+const OLD_SECONDS = 120;
+const FAR_BEHIND = 3n;
+/** Gas of a claim and of its end, roughly; and how many of them a hot key should be able to pay. */
+const GAS_OF_CLAIM = 400_000n;
+const CLAIMS_IN_HAND = 50n;
+const CLAIMS_AT_LEAST = 5n;
+
+export interface CheckedChain {
+  readonly client: Client;
+  readonly deployment: Deployment;
+  /** Whose stake answers for the key; undefined when none does. */
+  readonly owner: Address | undefined;
+}
+
+/** Endpoints, deployment, key and stake. @returns what further checks of models need */
+export async function checkChain(report: Report, config: NodeConfig): Promise<CheckedChain | undefined> {
+  const urls = config.rpc ?? [];
+  const heads = await Promise.all(urls.map((url, i) => checkEndpoint(report, url, urls.length === 1 ? 'rpc' : `rpc ${i + 1}`)));
+  const seen = heads.filter((head) => head !== undefined);
+  if (seen.length === 0) return undefined;
+  const highest = seen.reduce((most, { number }) => (number > most ? number : most), 0n);
+  if (seen.some(({ chainId }) => chainId !== seen[0]!.chainId)) {
+    report.fail('rpc', 'the endpoints are of different chains', 'name endpoints of one chain');
+  }
+  if (seen.some(({ number }) => highest - number > FAR_BEHIND)) {
+    report.warn('rpc', `an endpoint is more than ${FAR_BEHIND} blocks behind the others`, 'replace it: the node asks the others meanwhile');
+  }
+  const client = await report.look('rpc', () => connect(urls));
+  if (client === undefined) return undefined;
+  const deployment = await report.look('deployment', () => checkDeployment(report, client, config));
+  if (deployment === undefined) return undefined;
+  const owner = await report.look('key', () => checkKey(report, client, deployment, config));
+  return { client, deployment, owner };
+}
+
+interface Head {
+  readonly chainId: number;
+  readonly number: bigint;
+}
+
+async function checkEndpoint(report: Report, url: string, what: string): Promise<Head | undefined> {
+  // Not the whole address: its path may be an API key.
+  const { host } = new URL(url);
+  const client = createPublicClient({ transport: http(url, { timeout: 10_000, retryCount: 0 }) });
+  try {
+    const chainId = await client.getChainId();
+    const before = performance.now();
+    const { number, timestamp } = await client.getBlock();
+    const milliseconds = Math.round(performance.now() - before);
+    const text = `${host}: chain ${chainId}, block ${number}, ${milliseconds} ms`;
+    if (milliseconds > SLOW_MILLISECONDS) report.warn(what, text, 'name a faster endpoint first: answers to demands wait for it');
+    else report.ok(what, text);
+    const age = Date.now() / 1000 - Number(timestamp);
+    if (chainId !== DEVELOPMENT_CHAIN && Math.abs(age) > OLD_SECONDS) {
+      report.warn(
+        'clock',
+        `the newest block of ${host} is ${Math.round(age)} s from this machine's time`,
+        'check NTP here, and that the endpoint follows its chain',
+      );
+    }
+    return { chainId, number };
+  } catch {
+    report.fail(what, `${host} does not answer`, 'check the address and that the endpoint runs');
+    return undefined;
+  }
+}
+
+async function checkDeployment(report: Report, client: Client, config: NodeConfig): Promise<Deployment | undefined> {
+  const deployment = await loadDeployment(client, config.deployment);
+  for (const name of ['registry', 'vault', 'requests', 'board', 'channels'] as const) {
+    const address = deployment[name];
+    if ((await client.getCode({ address })) === undefined) {
+      report.fail(
+        'deployment',
+        `there is no contract at ${address} (${name})`,
+        'give the file that `assay deploy` wrote for this very chain',
+      );
+      return undefined;
+    }
+  }
+  const vault = await client.readContract({ address: deployment.board, abi: claimBoardAbi, functionName: 'VAULT' });
+  if (!isAddressEqual(vault, deployment.vault)) {
+    report.fail('deployment', 'board and vault are not of one deployment', 'give the file that `assay deploy` wrote');
+  } else report.ok('deployment', `contracts of chain ${client.chain.id} are there, since block ${deployment.block}`);
+  return deployment;
+}
+
+async function checkKey(report: Report, client: Client, { vault }: Deployment, config: NodeConfig): Promise<Address | undefined> {
+  const key = privateKeyToAddress(await nodeKey(client.chain.id, config.keystore));
+  const owner = await client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'proverOf', args: [key] });
+  if (isAddressEqual(owner, zeroAddress)) {
+    report.fail('key', `${key} is bound to no stake`, 'bind it: `assay stake --add-key` by the owner of the stake');
+    return undefined;
+  }
+  report.ok('key', `${key} signs for the stake of ${owner}`);
+  const free = await client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'freeOf', args: [owner] });
+  const { mostCoverage } = config;
+  const text = `${formatEther(free)} ether are free`;
+  if (free === 0n) report.fail('stake', text, 'put up more: `assay stake --deposit`; without it optimistic requests go to others');
+  else if (mostCoverage !== undefined && free < mostCoverage) {
+    report.warn('stake', `${text}, less than mostCoverage (${formatEther(mostCoverage)})`, 'put up more, or lower mostCoverage');
+  } else report.ok('stake', text);
+  const [balance, { maxFeePerGas }] = await Promise.all([client.getBalance({ address: key }), client.estimateFeesPerGas()]);
+  const claim = GAS_OF_CLAIM * maxFeePerGas;
+  const claims = claim === 0n ? CLAIMS_IN_HAND : balance / claim;
+  const holds = `the key holds ${formatEther(balance)} ether, gas for some ${claims} claims`;
+  if (claims < CLAIMS_AT_LEAST) report.fail('balance', holds, `send some ether to ${key}: without gas no demand is answered`);
+  else if (claims < CLAIMS_IN_HAND) report.warn('balance', holds, `send more ether to ${key}`);
+  else report.ok('balance', holds);
+  return owner;
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { type NodeConfig, nodeConfigSchema } from '../../prover/config.ts';
+import { ConfigError } from '../../runtime/configuration.ts';
+import { checkChain } from './chain.ts';
+import { createReport, type Finding } from './findings.ts';
+import { checkDirectory, checkMachine, checkPort, checkSettings } from './machine.ts';
+import { checkModels } from './models.ts';
+import { checkPostgres, checkRedis } from './services.ts';
+
+/**
+ * Looks at everything a node needs before it is started, or while it runs; changes nothing.
+ * @param load reads the configuration; when it cannot, its problems are all there is to tell
+ */
+export async function checkNode(load: () => Promise<NodeConfig>, tell: (finding: Finding) => void): Promise<readonly Finding[]> {
+  const report = createReport(tell);
+  let config: NodeConfig;
+  try {
+    config = await load();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const { path, message, fix } of error.problems) report.fail('configuration', `${path || 'top'}: ${message}`, fix);
+    return report.findings;
+  }
+  report.ok('configuration', `of the role ${config.role}, ${config.models.length} models`);
+  checkSettings(report, config, z.toJSONSchema(nodeConfigSchema, { io: 'input' }));
+  const directory = await checkDirectory(report, config);
+  if (config.redis !== undefined) await checkRedis(report, config.redis);
+  if (config.database !== undefined) await checkPostgres(report, config.database);
+  const chain = config.role === 'worker' ? undefined : await checkChain(report, config);
+  await checkMachine(report, config);
+  await checkModels(report, config, chain);
+  await checkPort(report, config, directory === 'running');
+  return report.findings;
+}

@@ -1,0 +1,120 @@
+import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { availableParallelism, totalmem } from 'node:os';
+import path from 'node:path';
+import type { NodeConfig } from '../../prover/config.ts';
+import { unknownVariables } from '../../runtime/configuration-environment.ts';
+import { selftest } from '../../runtime/selftest.ts';
+import { openStateDirectory } from '../../runtime/state-directory.ts';
+import { bytes, count } from '../text.ts';
+import type { Report } from './findings.ts';
+
+const GIB = 2 ** 30;
+const LITTLE_DISK = 5 * GIB;
+const NO_DISK = GIB / 4;
+/** Of a node's own, beside its sessions and provers. */
+const BASE_MEMORY = GIB;
+
+/** Variables with a meaning that is no member of the configuration. */
+const OTHER_VARIABLES = ['ASSAY_DEBUG', 'ASSAY_KEYSTORE_PASSWORD', 'ASSAY_NODE_KEY', 'ASSAY_CHALLENGER_KEY', 'ASSAY_DEPLOYER_KEY'];
+const OTHERS = [...OTHER_VARIABLES, 'ASSAY_CREATOR_KEY', 'ASSAY_OWNER_KEY', 'ASSAY_REQUESTER_KEY', 'ASSAY_TEST_LOG'];
+
+/** What configuration and environment say that is allowed, and hardly meant. */
+export function checkSettings(report: Report, config: NodeConfig, members: Parameters<typeof unknownVariables>[0]): void {
+  for (const name of unknownVariables(members, process.env, OTHERS)) {
+    report.warn(
+      'configuration',
+      `${name} is set and means nothing`,
+      'correct its name, or unset it; docs/operating.md lists all variables',
+    );
+  }
+  const isPublic = config.host !== '127.0.0.1' && config.host !== 'localhost' && config.host !== '::1';
+  if (isPublic && config.apiKeys === undefined && (config.role === 'all' || config.role === 'api')) {
+    report.warn('configuration', `everybody who reaches ${config.host} may ask`, 'name a file of apiKeys, or put a proxy before the node');
+  }
+  if (config.role !== 'worker' && config.maxFeePerGas === undefined) {
+    report.warn('configuration', 'there is no maxFeePerGas: claims are sent at any price of gas', 'set maxFeePerGas');
+  }
+  for (const file of [config.keystore?.file, config.keystore?.passwordFile]) {
+    if (file !== undefined && (statSync(file).mode & 0o077) !== 0) {
+      report.warn('configuration', `${file} may be read by other users of this machine`, `chmod 600 ${file}`);
+    }
+  }
+}
+
+/** Memory, self-test and port. */
+export async function checkMachine(report: Report, config: NodeConfig): Promise<void> {
+  const works = config.role === 'all' || config.role === 'worker';
+  const wanted = BASE_MEMORY + (works ? config.proofProcesses * config.proofMemoryMiB * 2 ** 20 : 0);
+  if (wanted > totalmem()) {
+    report.warn(
+      'memory',
+      `${config.proofProcesses} proofs of ${config.proofMemoryMiB} MiB do not fit the ${bytes(totalmem())} of this machine`,
+      'lower proofProcesses or proofMemoryMiB',
+    );
+  } else report.ok('memory', `${bytes(totalmem())}, at most ${bytes(wanted)} wanted; ${availableParallelism()} cores`);
+  await report.look('self-test', async () => {
+    const { passed, values, milliseconds } = await selftest();
+    if (passed) report.ok('self-test', `${count(values)} values compared in ${(milliseconds / 1000).toFixed(1)} s`);
+    else
+      report.fail(
+        'self-test',
+        'this machine does not compute integer programs bit for bit',
+        'do not serve from it; `assay selftest` tells more',
+      );
+  });
+}
+
+/** The directory of a node whose parts are embedded, and the space it has. */
+export async function checkDirectory(report: Report, { data }: NodeConfig): Promise<'running' | 'free'> {
+  if (data === undefined) return 'free';
+  const isRunning = (await report.look('state directory', () => stateOf(report, data))) === 'running';
+  let at = path.resolve(data);
+  while (!existsSync(at)) at = path.dirname(at);
+  const { bavail, bsize } = statfsSync(at);
+  const free = bavail * bsize;
+  const text = `${bytes(free)} are free at ${at}`;
+  if (free < NO_DISK) report.fail('disk', text, 'free some space: a node that cannot write cannot promise anything');
+  else if (free < LITTLE_DISK) report.warn('disk', text, 'give it more: inputs of claims are kept until their locks are released');
+  else report.ok('disk', text);
+  return isRunning ? 'running' : 'free';
+}
+
+async function stateOf(report: Report, data: string): Promise<'running' | 'free'> {
+  if (!existsSync(path.join(data, 'version'))) {
+    report.ok('state directory', `${data} is made at the first start`);
+    return 'free';
+  }
+  const holder = path.join(data, 'process');
+  if (existsSync(holder) && isAlive(Number(readFileSync(holder, 'utf8')))) {
+    report.ok('state directory', `${data} is held by process ${readFileSync(holder, 'utf8')}: the node runs`);
+    return 'running';
+  }
+  await openStateDirectory(data, 'node').close();
+  report.ok('state directory', `${data} can be opened`);
+  return 'free';
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Whether the HTTP service can listen. @param isRunning the node itself may hold its port */
+export async function checkPort(report: Report, { host, port }: NodeConfig, isRunning: boolean): Promise<void> {
+  const what = 'port';
+  if (port === 0) return report.ok(what, 'a free one is taken at start');
+  const code = await new Promise<string | undefined>((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, host, () => server.close(() => resolve(undefined)));
+  });
+  if (code === undefined) report.ok(what, `${host}:${port} is free`);
+  else if (code === 'EADDRINUSE' && isRunning) report.ok(what, `${host}:${port} is in use, by the running node most likely`);
+  else if (code === 'EADDRINUSE') report.fail(what, `${host}:${port} is in use by another process`, 'stop that, or set another port');
+  else
+    report.fail(what, `${host}:${port} cannot be listened on (${code})`, 'name an address of this machine, and a port this user may open');
+}

@@ -1,0 +1,99 @@
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { MIGRATION_NAMES } from '../../prover/store/migrations.ts';
+import type { Report } from './findings.ts';
+
+const PATIENCE = 5_000;
+const SKEW_SECONDS = 5;
+const OLDEST_REDIS = [6, 2] as const;
+const OLDEST_POSTGRES = 120_000;
+
+/** The Redis of the queue: there, new enough, and not one that forgets. */
+export async function checkRedis(report: Report, url: string): Promise<void> {
+  const what = 'redis';
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, connectTimeout: PATIENCE });
+  // What goes wrong comes out of the calls below.
+  client.on('error', () => undefined);
+  await report.look(what, async () => {
+    try {
+      await client.connect();
+      const info = await client.info();
+      const of = (name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
+      const [major = 0, minor = 0] = of('redis_version').split('.').map(Number);
+      if (major < OLDEST_REDIS[0] || (major === OLDEST_REDIS[0] && minor < OLDEST_REDIS[1])) {
+        report.fail(what, `its version is ${of('redis_version')}`, `run Redis ${OLDEST_REDIS.join('.')} or later`);
+      } else report.ok(what, `version ${of('redis_version')} at ${new URL(url).host}`);
+      const policy = of('maxmemory_policy');
+      if (policy !== 'noeviction') {
+        report.fail(what, `its maxmemory-policy is ${policy}: it may throw jobs away`, 'set maxmemory-policy to noeviction');
+      }
+      if (of('aof_enabled') !== '1') {
+        report.warn(
+          what,
+          'it keeps no append-only file: after a crash of it, work is delayed until it is queued again',
+          'set appendonly to yes',
+        );
+      }
+    } catch (error) {
+      report.fail(
+        what,
+        `${new URL(url).host}: ${error instanceof Error ? error.message : String(error)}`,
+        'check its address, user and password, and that it runs',
+      );
+    } finally {
+      client.disconnect();
+    }
+  });
+}
+
+/** The PostgreSQL of store and inputs: there, new enough, writable, at this version's tables. */
+export async function checkPostgres(report: Report, url: string): Promise<void> {
+  const what = 'postgresql';
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: PATIENCE, query_timeout: PATIENCE });
+  client.on('error', () => undefined);
+  await report.look(what, async () => {
+    try {
+      await client.connect();
+      const before = Date.now();
+      const { rows } = await client.query<{ version: string; number: number; now: Date }>(
+        "select current_setting('server_version') as version, current_setting('server_version_num')::int as number, clock_timestamp() as now",
+      );
+      const skew = Math.abs((rows[0]!.now.getTime() - (before + Date.now()) / 2) / 1000);
+      if (rows[0]!.number < OLDEST_POSTGRES) report.fail(what, `its version is ${rows[0]!.version}`, 'run PostgreSQL 12 or later');
+      else report.ok(what, `version ${rows[0]!.version} at ${new URL(url).host}`);
+      if (skew > SKEW_SECONDS)
+        report.warn('clock', `this machine and the database differ by ${Math.round(skew)} s`, 'run a time service (NTP) on both');
+      await checkTables(report, client);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      report.fail(what, `${new URL(url).host}: ${reason}`, 'check its address, user, password and database, and that it runs');
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  });
+}
+
+/** Reads only: tables are made and changed by a node at its start. */
+async function checkTables(report: Report, client: Client): Promise<void> {
+  const what = 'postgresql';
+  const { rows } = await client.query<{ present: boolean; creates: boolean }>(
+    "select to_regclass('assay.kysely_migration') is not null as present, has_database_privilege(current_database(), 'CREATE') as creates",
+  );
+  if (rows[0]?.present !== true) {
+    if (rows[0]?.creates === true) report.ok(what, 'its tables are made at the first start');
+    else report.fail(what, 'it has no tables, and this user may not make them', 'grant the user CREATE on the database');
+    return;
+  }
+  const done = await client.query<{ name: string }>('select name from assay.kysely_migration order by name');
+  const names = done.rows.map(({ name }) => name);
+  const later = names.find((name) => !MIGRATION_NAMES.includes(name));
+  const missing = MIGRATION_NAMES.filter((name) => !names.includes(name));
+  if (later !== undefined) report.fail(what, `a later version was there: ${later}`, 'run the version that the other processes run');
+  else
+    report.ok(
+      what,
+      missing.length === 0
+        ? 'its tables are those of this version'
+        : `its tables are brought to this version at the next start: ${missing.join(', ')}`,
+    );
+}

@@ -1,0 +1,146 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { zeroAddress } from 'viem';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkNode } from '../../cli/check/check.ts';
+import type { Finding } from '../../cli/check/findings.ts';
+import { claimStore } from '../../prover/assembly/identity.ts';
+import { nodeConfigSchema } from '../../prover/config.ts';
+import { embeddedQueue } from '../../prover/queue/embedded.ts';
+import { embeddedStore } from '../../prover/store/embedded.ts';
+import { loadConfig } from '../../runtime/configuration.ts';
+import { openStateDirectory } from '../../runtime/state-directory.ts';
+import { startNetwork, type TestNetwork } from '../node/network.ts';
+import { assay } from './assay.ts';
+
+let network: TestNetwork;
+let deployment: string;
+
+beforeAll(async () => {
+  network = await startNetwork();
+  deployment = path.join(network.directory, 'deployment.json');
+  writeFileSync(deployment, JSON.stringify(network.deployment));
+});
+afterAll(() => network?.stop());
+
+function settings(change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    rpc: network.client.chain.rpcUrls.default.http[0],
+    deployment,
+    data: path.join(network.directory, 'checked'),
+    port: 0,
+    models: [{ modelId: network.modelId, directory: network.modelDirectory }],
+    ...change,
+  };
+}
+
+const check = (change: Record<string, unknown> = {}): Promise<readonly Finding[]> =>
+  checkNode(
+    async () => loadConfig(nodeConfigSchema, { file: undefined, overrides: settings(change) }),
+    () => {},
+  );
+
+const failures = (findings: readonly Finding[]): string[] => findings.filter(({ status }) => status === 'fail').map(({ what }) => what);
+
+describe('assay node check', () => {
+  it('fails on a key that no stake knows, then finds everything in order, and changes nothing', async () => {
+    expect(failures(await check())).toEqual(['key']);
+    await network.stake(2, 3);
+    const findings = await check();
+    expect(failures(findings)).toEqual([]);
+    const looked = new Set(findings.map(({ what }) => what.split(' ')[0]));
+    for (const what of ['configuration', 'rpc', 'deployment', 'key', 'stake', 'balance', 'model', 'self-test', 'disk', 'memory', 'port']) {
+      expect(looked, what).toContain(what);
+    }
+    expect(findings.some(({ message }) => /step code/.test(message))).toBe(true);
+    expect(existsSync(path.join(network.directory, 'checked'))).toBe(false);
+  });
+
+  const mistakes: [what: string, failed: string, change: () => Record<string, unknown>][] = [
+    ['an endpoint where nothing listens', 'rpc', () => ({ rpc: 'http://127.0.0.1:9' })],
+    ['a Redis where nothing listens', 'redis', () => ({ redis: 'redis://:hunter2@127.0.0.1:9' })],
+    ['a PostgreSQL where nothing listens', 'postgresql', () => ({ database: 'postgres://assay:hunter2@127.0.0.1:9/assay' })],
+    ['a deployment without code', 'deployment', () => ({ deployment: changed({ board: zeroAddress.replace(/0$/, '7') }) })],
+    ['a deployment of another chain', 'deployment', () => ({ deployment: changed({ chainId: 5 }) })],
+    ['a deployment of mixed origin', 'deployment', () => ({ deployment: changed({ vault: network.deployment.registry }) })],
+    ['a keystore that is none', 'key', () => ({ keystore: { file: deployment, passwordFile: deployment } })],
+    ['a folder of another model', 'model', () => ({ models: [{ modelId: `0x${'5'.repeat(64)}`, directory: network.modelDirectory }] })],
+    ['a host that is not here', 'port', () => ({ host: '203.0.113.7', port: 8645 })],
+  ];
+  it.each(mistakes)('fails on %s, says what to do, and repeats no password', async (_, failed, change) => {
+    const findings = await check(change());
+    const found = findings.filter(({ status }) => status === 'fail');
+    expect(found.map(({ what }) => what.split(' ')[0])).toContain(failed);
+    for (const { fix } of found) expect(fix).toBeTruthy();
+    expect(JSON.stringify(findings)).not.toContain('hunter2');
+  });
+
+  it('fails on a port that another process holds', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    expect(failures(await check({ port }))).toEqual(['port']);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('goes on where one of two endpoints is away', async () => {
+    const findings = await check({ rpc: ['http://127.0.0.1:9', network.client.chain.rpcUrls.default.http[0]] });
+    expect(failures(findings)).toEqual(['rpc 1']);
+    expect(findings.find(({ what }) => what === 'key')?.status).toBe('ok');
+  });
+
+  it('ends with 0, 1 and 2', async () => {
+    const file = (name: string, change: Record<string, unknown>): string => {
+      const at = path.join(network.directory, name);
+      writeFileSync(at, JSON.stringify(settings(change)));
+      return at;
+    };
+    const good = await assay('node', 'check', '--config', file('good.json', {}), '--json');
+    expect(good.code, good.stdout).toBe(0);
+    const lines = good.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.at(-1)).toMatchObject({ event: 'checked', ok: true, failures: 0 });
+    const bad = await assay('node', 'check', '--config', file('bad.json', { rpc: 'http://127.0.0.1:9' }));
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toMatch(/^FAIL {2}rpc: .* Fix: /m);
+    const wrong = await assay('node', 'check', '--config', file('wrong.json', { port: -1, speed: 9 }));
+    expect(wrong.code).toBe(2);
+    expect(wrong.stdout.match(/^FAIL {2}configuration/gm)).toHaveLength(2);
+  });
+});
+
+function changed(change: Record<string, unknown>): string {
+  const file = path.join(network.directory, `deployment-${Object.keys(change).join('-')}.json`);
+  writeFileSync(file, JSON.stringify({ ...network.deployment, ...change }));
+  return file;
+}
+
+describe('dead letters', () => {
+  it('are listed with what killed them, and replayed by name', async () => {
+    const data = path.join(network.directory, 'dead');
+    const state = openStateDirectory(data, 'node');
+    await claimStore(embeddedStore(state), { chainId: 31_337, requests: network.deployment.requests, owner: network.deployment.vault });
+    const queue = embeddedQueue(state);
+    await queue.add({ id: 'run/7', kind: 'run', data: { requestId: '7' }, attempts: 1 });
+    queue.work('run', 1, async () => {
+      throw new Error('no luck');
+    });
+    await expect.poll(() => queue.counts('run')).toMatchObject({ dead: 1 });
+    await queue.close();
+    await state.close();
+    const options = ['--data', data, '--rpc', String(settings().rpc), '--model', `${network.modelId}=${network.modelDirectory}`];
+    const listed = await assay('node', 'dead', ...options);
+    expect(listed.stdout).toContain('run/7: no luck (after 1 attempts)');
+    expect(listed.code).toBe(0);
+    const unknown = await assay('node', 'replay', 'run/8', ...options);
+    expect(unknown.stderr).toContain('[JOB_UNKNOWN]');
+    expect(unknown.code).toBe(2);
+    const replayed = await assay('node', 'replay', 'run/7', ...options, '--json');
+    expect(JSON.parse(replayed.stdout)).toEqual({ event: 'replayed', jobs: 1 });
+    expect((await assay('node', 'dead', ...options)).stdout).toContain('No job was given up.');
+  });
+});
