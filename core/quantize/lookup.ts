@@ -15,11 +15,15 @@ export function unary(q: Quantizer, id: number, node: UnaryNode): IntegerTensor 
   const gates = source.channels === undefined ? undefined : gateRanges(q, node.sources[0]!);
   const from = node.functions.map((_, c) => source.channels?.[c * node.channelInner] ?? source.quantization);
   const own = classOf(q, node.sources[0]!);
-  const extents = node.functions.map((_, c) => gates?.[c] ?? own);
-  const least = Math.min(...from.map((quantization, c) => toInteger(Math.min(extents[c]!.low * 1.5, extents[c]!.reach.low), quantization)));
-  const most = Math.max(
-    ...from.map((quantization, c) => toInteger(Math.max(extents[c]!.high * 1.5, extents[c]!.reach.high), quantization)),
-  );
+  // As far as the source's quantization goes; coarser ones go on beyond what was seen, for half as much again.
+  const extents = node.functions.map((_, c) => {
+    const { low, high, reach } = gates?.[c] ?? own;
+    return own.steps < 65536
+      ? { low: low * 1.5, high: high * 1.5 }
+      : { low: Math.min(low * 1.5, reach.low), high: Math.max(high * 1.5, reach.high) };
+  });
+  const least = Math.min(...from.map((quantization, c) => toInteger(extents[c]!.low, quantization)));
+  const most = Math.max(...from.map((quantization, c) => toInteger(extents[c]!.high, quantization)));
   const entries = most - least + 1;
   const values = allocate(out.type, node.functions.length * entries);
   node.functions.forEach((f, c) => {
