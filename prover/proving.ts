@@ -6,9 +6,12 @@ import { inputForms, joinTensors, splitTensors } from '../core/tensor-list.ts';
 import { encodeVerificationKey } from '../core/zk-encoding.ts';
 import type { Prove } from './answer.ts';
 
-/** Proofs from a pool of child processes, in the form that the chain takes. */
-export function createProving(processes: number): { readonly prove: Prove; close(): void } {
-  const service = new ProvingService({ processes });
+/**
+ * Proofs from a pool of child processes, in the form that the chain takes.
+ * @param memoryMegabytes most resident memory of one process; one that goes beyond ends, and its proof fails with CHILD_MEMORY
+ */
+export function createProving(processes: number, memoryMegabytes?: number): { readonly prove: Prove; close(): void } {
+  const service = new ProvingService({ processes, ...(memoryMegabytes === undefined ? {} : { memoryMegabytes }) });
   return {
     prove: async (model, input, context, signal, onProgress) => {
       const file = path.join(model.directory, SETUP_FILES.verificationKey);
