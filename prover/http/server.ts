@@ -1,11 +1,11 @@
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AssayError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { addAccess } from './access.ts';
-import { errorBody, fromFastify, fromSocket, notFound, statusOf, stopping } from './errors.ts';
+import { errorBody, fromFastify, fromSocket, malformed, notFound, statusOf, stopping } from './errors.ts';
 import { Gate } from './gate.ts';
 import type { ApiKeys } from './keys.ts';
 import { BYTES } from './route.ts';
@@ -140,6 +140,7 @@ function createServer(service: OperationsService, options: ListenOptions, larges
     connectionTimeout: 120_000,
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply, log),
     http: { maxHeaderSize: 16_384, headersTimeout: Math.min(15_000, requestTimeout), connectionsCheckingInterval: 2_000 },
     clientErrorHandler: (error, socket) => {
       const known = fromSocket((error as NodeJS.ErrnoException).code);
@@ -169,18 +170,27 @@ function createServer(service: OperationsService, options: ListenOptions, larges
     service.metrics.httpSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
     done();
   });
-  server.setErrorHandler(async (raw, request, reply) => {
-    const error = fromFastify(raw);
-    const status = statusOf(error);
-    if (status >= 500 && error.code !== 'NODE_BUSY') log.error({ error: raw, url: request.url.slice(0, 200) }, 'a request failed');
-    if (status === 401) reply.header('www-authenticate', 'Bearer');
-    if (status === 503) reply.header('retry-after', '5');
-    return reply.status(status).type('application/json').send(errorBody(error));
+  server.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  // An expectation other than 100-continue: Node would refuse it without a word.
+  server.server.on('checkExpectation', (_request, response) => {
+    const error = malformed('The request expects what this service does not do');
+    const body = JSON.stringify(errorBody(error));
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), connection: 'close' };
+    response.writeHead(statusOf(error), headers).end(body);
   });
   server.setNotFoundHandler(async (request) => {
     throw notFound('route', request.url);
   });
   return server;
+}
+
+function answerError(raw: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
+  const error = fromFastify(raw);
+  const status = statusOf(error);
+  if (status >= 500 && error.code !== 'NODE_BUSY') log.error({ error: raw, url: request.url.slice(0, 200) }, 'a request failed');
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 503) reply.header('retry-after', '5');
+  return reply.status(status).type('application/json').send(errorBody(error));
 }
 
 async function addDocuments(server: FastifyInstance): Promise<void> {
