@@ -61,7 +61,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
   };
   try {
-    const opened = await openAccess(options);
+    const opened = await openAccess(options, metrics);
     const base = await layFoundation(config, opened, log, closers);
     if (parts.chain) {
       const lock = await holdStake(base.storage, base.owner, log, (error) => {
@@ -102,7 +102,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   }
 }
 
-async function openAccess({ config, access }: NodeOptions): Promise<OpenedChain | undefined> {
+async function openAccess({ config, access }: NodeOptions, metrics: NodeMetrics): Promise<OpenedChain | undefined> {
   const isWorker = config.role === 'worker';
   invariant(isWorker || access !== undefined, 'a node that is no worker is given a chain');
   if (config.fault !== undefined && access !== undefined && access.client.chain.id !== DEVELOPMENT_CHAIN) {
@@ -112,7 +112,7 @@ async function openAccess({ config, access }: NodeOptions): Promise<OpenedChain 
       fix: 'leave out --fault-seed',
     });
   }
-  return isWorker || access === undefined ? undefined : openChain(access, config);
+  return isWorker || access === undefined ? undefined : openChain(access, config, metrics);
 }
 
 function required<Part>(part: Part | undefined): Part {

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Abi,
   type Address,
+  BaseError,
   type Chain,
   encodeFunctionData,
   type Hex,
@@ -9,8 +11,8 @@ import {
   type TransactionReceipt,
   type Transport,
 } from 'viem';
+import { getTransactionReceipt } from 'viem/actions';
 import { AssayError } from '../../core/errors.ts';
-import { receiptOf } from './receipt.ts';
 
 /** One contract call to send. */
 export interface Call {
@@ -30,18 +32,23 @@ export interface SenderOptions {
   readonly maxFeePerGas?: bigint;
   /** Milliseconds to wait for a receipt; 120,000 unless told. */
   readonly timeout?: number;
+  /** Milliseconds after which what is not mined is sent again for a higher fee; 45,000 unless told. */
+  readonly replaceAfter?: number;
+  /** Hears what every mined transaction cost, reverted ones too. */
+  readonly onSpent?: (functionName: string, wei: bigint) => void;
 }
 
 /**
- * Sends the transactions of one key: simulated first, nonces in order, several in flight. What is not mined in time is replaced by
- * whatever is sent next, for a higher fee: a transaction that fell behind the base fee must not hold up all later ones.
+ * Sends the transactions of one key: simulated first, nonces in order, several in flight, vital ones before others. What is not mined is
+ * sent again for a higher fee; when its time is over, whatever is sent next takes its place, and a vital one does so at once: a
+ * transaction that fell behind the base fee must not hold up all later ones.
  */
 export interface Sender {
   readonly address: Address;
   /**
    * Simulates, sends, and resolves with the receipt of a successful transaction.
    * @throws viem's error with the contract's custom error when the simulation reverts; AssayError TRANSACTION_REVERTED,
-   *   TRANSACTION_TIMEOUT, FEE_ABOVE_CAP
+   *   TRANSACTION_TIMEOUT, FEE_ABOVE_CAP, FUNDS_INSUFFICIENT
    */
   send(call: Call): Promise<TransactionReceipt>;
   /** Resolves when nothing is in flight. */
@@ -52,6 +59,20 @@ const HEADROOM_PERCENT = 130n;
 /** Nodes replace a transaction for 10 % more at least. */
 const RAISE_PERCENT = 125n;
 const MOST_RAISES = 8;
+/** Most tip a unit of gas, wei, before raises: the rest of a fee is what the network takes, but a tip is lost to whoever names it. */
+const MOST_TIP = 50_000_000_000n;
+const RECEIPT_INTERVAL = 250;
+
+/** A signed call under way. */
+interface Sent {
+  readonly nonce: number;
+  readonly hash: Hex;
+}
+
+interface Waiting {
+  readonly isVital: boolean;
+  run(): Promise<void>;
+}
 
 export function createSender(options: SenderOptions): Sender {
   return new KeySender(options);
@@ -63,8 +84,9 @@ class KeySender implements Sender {
   private nextNonce: number | undefined;
   /** How often something was not mined in time since nothing of ours was waiting. */
   private stalls = 0;
-  /** The last submission; submissions go one at a time so that nonces leave no gap. */
-  private tail: Promise<unknown> = Promise.resolve();
+  /** Submissions go one at a time so that nonces leave no gap; vital ones first. */
+  private readonly waiting: Waiting[] = [];
+  private isSubmitting = false;
   private readonly inFlight = new Set<Promise<unknown>>();
 
   constructor(options: SenderOptions) {
@@ -90,22 +112,37 @@ class KeySender implements Sender {
     const withValue = call.value === undefined ? request : { ...request, value: call.value };
     await client.simulateContract(withValue);
     const gas = ((await client.estimateContractGas(withValue)) * HEADROOM_PERCENT) / 100n;
-    const submission = this.tail.then(() => this.submit(call, gas));
-    this.tail = submission.catch(() => {});
-    const hash = await submission;
-    const receipt = await this.mined(hash, call);
+    const sent = await this.inTurn(call, () => this.submit(call, gas));
+    const receipt = await this.mined(sent, call, gas);
+    this.options.onSpent?.(call.functionName, receipt.gasUsed * receipt.effectiveGasPrice);
     if (receipt.status !== 'success') {
       throw new AssayError('A transaction reverted although its simulation succeeded', {
         code: 'TRANSACTION_REVERTED',
-        facts: { call: call.functionName, hash, block: receipt.blockNumber },
+        facts: { call: call.functionName, hash: receipt.transactionHash, block: receipt.blockNumber },
         fix: 'the state changed in between; the work is tried again where it still makes sense',
       });
     }
     return receipt;
   }
 
-  private async submit(call: Call, gas: bigint): Promise<Hex> {
-    const { client, account, maxFeePerGas: cap } = this.options;
+  private inTurn<Result>(call: Call, submit: () => Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const turn: Waiting = { isVital: call.isVital === true, run: () => submit().then(resolve, reject) };
+      const place = turn.isVital ? this.waiting.findIndex(({ isVital }) => !isVital) : -1;
+      this.waiting.splice(place < 0 ? this.waiting.length : place, 0, turn);
+      void this.submitAll();
+    });
+  }
+
+  private async submitAll(): Promise<void> {
+    if (this.isSubmitting) return;
+    this.isSubmitting = true;
+    for (let turn = this.waiting.shift(); turn !== undefined; turn = this.waiting.shift()) await turn.run();
+    this.isSubmitting = false;
+  }
+
+  private async submit(call: Call, gas: bigint): Promise<Sent> {
+    const { client, maxFeePerGas: cap } = this.options;
     const fees = await client.estimateFeesPerGas();
     if (call.isVital !== true && cap !== undefined && fees.maxFeePerGas > cap) {
       throw new AssayError('The network asks more for gas than the configured cap', {
@@ -115,7 +152,22 @@ class KeySender implements Sender {
       });
     }
     const nonce = await this.nonce();
-    const serialized = await account.signTransaction({
+    try {
+      const hash = await this.sign(call, gas, nonce, fees, this.stalls);
+      this.nextNonce = nonce + 1;
+      return { nonce, hash };
+    } catch (error) {
+      // The chain knows better (a restart, a reorganisation): ask it next time.
+      this.nextNonce = undefined;
+      if (this.stalls > 0) this.stalls++;
+      throw await this.explained(error);
+    }
+  }
+
+  private async sign(call: Call, gas: bigint, nonce: number, fees: Fees, raises: number): Promise<Hex> {
+    const { client, account } = this.options;
+    const tip = fees.maxPriorityFeePerGas < MOST_TIP ? fees.maxPriorityFeePerGas : MOST_TIP;
+    const serializedTransaction = await account.signTransaction({
       chainId: client.chain.id,
       type: 'eip1559',
       to: call.address,
@@ -123,19 +175,24 @@ class KeySender implements Sender {
       value: call.value ?? 0n,
       nonce,
       gas,
-      maxFeePerGas: this.raised(call, fees.maxFeePerGas),
-      maxPriorityFeePerGas: this.raised(call, fees.maxPriorityFeePerGas),
+      maxFeePerGas: this.raised(call, fees.maxFeePerGas, raises),
+      maxPriorityFeePerGas: this.raised(call, tip, raises),
     });
-    try {
-      const hash = await client.sendRawTransaction({ serializedTransaction: serialized });
-      this.nextNonce = nonce + 1;
-      return hash;
-    } catch (error) {
-      // The chain knows better (a restart, a reorganisation): ask it next time.
-      this.nextNonce = undefined;
-      if (this.stalls > 0) this.stalls++;
-      throw error;
-    }
+    return client.sendRawTransaction({ serializedTransaction });
+  }
+
+  private async explained(error: unknown): Promise<unknown> {
+    const isPoor =
+      error instanceof BaseError &&
+      error.walk((cause) => /insufficient funds|insufficient balance/i.test(String((cause as Error).message))) !== null;
+    if (!isPoor) return error;
+    const balance = await this.options.client.getBalance({ address: this.address }).catch(() => undefined);
+    return new AssayError('The key that sends has too little ether for gas', {
+      code: 'FUNDS_INSUFFICIENT',
+      facts: { account: this.address, ...(balance === undefined ? {} : { balance }) },
+      fix: 'send it ether; what it could not send is tried again',
+      cause: error,
+    });
   }
 
   /** The next free nonce; after a stall, the first that was not mined. */
@@ -148,26 +205,67 @@ class KeySender implements Sender {
     return Math.max(this.nextNonce ?? 0, Math.min(mined, pending));
   }
 
-  private raised(call: Call, fee: bigint): bigint {
+  private raised(call: Call, fee: bigint, raises: number): bigint {
     let raised = fee;
-    for (let i = 0; i < Math.min(this.stalls, MOST_RAISES); i++) raised = (raised * RAISE_PERCENT) / 100n + 1n;
+    for (let i = 0; i < Math.min(raises, MOST_RAISES); i++) raised = (raised * RAISE_PERCENT) / 100n + 1n;
     const cap = call.isVital === true ? undefined : this.options.maxFeePerGas;
     return cap !== undefined && raised > cap ? cap : raised;
   }
 
-  private async mined(hash: Hex, call: Call): Promise<TransactionReceipt> {
-    try {
-      // What replaces a transaction is another one, whose sender waits for it.
-      return await receiptOf(this.options.client, hash, { timeout: this.options.timeout ?? 120_000, interval: 250 });
-    } catch (cause) {
-      this.nextNonce = undefined;
-      this.stalls++;
-      throw new AssayError('A transaction was sent but not mined in time', {
-        code: 'TRANSACTION_TIMEOUT',
-        facts: { call: call.functionName, hash },
-        fix: 'check that the chain makes blocks and that the fee cap is not too low',
-        cause,
-      });
+  /** Waits for the receipt of a call, and sends it again for more when it takes long. */
+  private async mined(sent: Sent, call: Call, gas: bigint): Promise<TransactionReceipt> {
+    const { timeout = 120_000, replaceAfter = 45_000 } = this.options;
+    const hashes = [sent.hash];
+    const end = Date.now() + timeout;
+    let cause: unknown;
+    for (let raises = 1; Date.now() < end; raises++) {
+      try {
+        return await this.anyReceipt(hashes, Math.min(end, Date.now() + replaceAfter));
+      } catch (error) {
+        cause = error;
+      }
+      if (Date.now() >= end) break;
+      const again = await this.inTurn(call, () => this.again(sent, call, gas, raises)).catch(() => undefined);
+      if (again !== undefined) hashes.push(again);
+    }
+    this.nextNonce = undefined;
+    this.stalls++;
+    throw new AssayError('A transaction was sent but not mined in time', {
+      code: 'TRANSACTION_TIMEOUT',
+      facts: { call: call.functionName, hash: hashes.at(-1) ?? sent.hash },
+      fix: 'check that the chain makes blocks and that the fee cap is not too low',
+      cause,
+    });
+  }
+
+  /**
+   * The same call at the same place for more; a vital one at the first place that is free, in the stead of whatever holds it up. Refused
+   * when it was mined meanwhile.
+   */
+  private async again({ nonce }: Sent, call: Call, gas: bigint, raises: number): Promise<Hex> {
+    const { client } = this.options;
+    const first = await client.getTransactionCount({ address: this.address, blockTag: 'latest' });
+    if (first > nonce) throw new Error('its place is taken');
+    return this.sign(call, gas, call.isVital === true ? first : nonce, await client.estimateFeesPerGas(), raises);
+  }
+
+  /** The receipt of whichever was mined; an endpoint that is away meanwhile is waited for. */
+  private async anyReceipt(hashes: readonly Hex[], until: number): Promise<TransactionReceipt> {
+    for (let cause: unknown; ; ) {
+      for (const hash of hashes) {
+        try {
+          return await getTransactionReceipt(this.options.client, { hash });
+        } catch (error) {
+          cause = error;
+        }
+      }
+      if (Date.now() >= until) throw cause;
+      await delay(Math.min(RECEIPT_INTERVAL, Math.max(1, until - Date.now())));
     }
   }
+}
+
+interface Fees {
+  readonly maxFeePerGas: bigint;
+  readonly maxPriorityFeePerGas: bigint;
 }

@@ -3,6 +3,7 @@ import { createSender } from '../../contracts/client/sender.ts';
 import { AssayError } from '../../core/errors.ts';
 import { type Addresses, NodeChain } from '../chain.ts';
 import type { NodeConfig } from '../config.ts';
+import type { NodeMetrics } from '../metrics.ts';
 
 /** What a process that speaks with the chain is given. */
 export interface ChainAccess {
@@ -20,10 +21,24 @@ export interface OpenedChain extends ChainAccess {
   readonly owner: Address;
 }
 
+/** What gas is counted under, by function. */
+const PURPOSE: Readonly<Record<string, string>> = {
+  ...{ claim: 'claim', claimBatch: 'claim', fulfilProof: 'fulfil', answer: 'answer', answerRoots: 'answer' },
+  ...{ finalize: 'finalize', settle: 'finalize', collect: 'collect', withdraw: 'collect', close: 'channel' },
+};
+
 /** @throws AssayError KEY_UNREGISTERED */
-export async function openChain(access: ChainAccess, { maxFeePerGas }: Pick<NodeConfig, 'maxFeePerGas'>): Promise<OpenedChain> {
+export async function openChain(
+  access: ChainAccess,
+  { maxFeePerGas }: Pick<NodeConfig, 'maxFeePerGas'>,
+  metrics: Pick<NodeMetrics, 'gasSpentWei'>,
+): Promise<OpenedChain> {
   const { client, account, addresses } = access;
-  const sender = createSender({ client, account, ...(maxFeePerGas === undefined ? {} : { maxFeePerGas }) });
+  const sender = createSender({
+    ...{ client, account },
+    ...(maxFeePerGas === undefined ? {} : { maxFeePerGas }),
+    onSpent: (name, wei) => metrics.gasSpentWei.inc({ purpose: PURPOSE[name] ?? 'other' }, Number(wei)),
+  });
   const chain = new NodeChain(client, addresses, sender);
   const owner = await chain.owner();
   if (!isAddressEqual(owner, zeroAddress)) return { ...access, chain, owner };

@@ -1,4 +1,4 @@
-import { type Abi, parseTransaction } from 'viem';
+import { type Abi, parseTransaction, toFunctionSelector } from 'viem';
 import { afterEach, expect, it } from 'vitest';
 import { developmentAccount } from '../../cli/accounts.ts';
 import { createSender } from '../../contracts/client/sender.ts';
@@ -55,4 +55,78 @@ it('pays no more than its cap, but for what is vital', async () => {
   const sender = createSender({ client, account: developmentAccount(0), maxFeePerGas: 1n });
   await expect(sender.send(call('first'))).rejects.toMatchObject({ code: 'FEE_ABOVE_CAP' });
   expect((await sender.send({ ...call('second'), isVital: true })).status).toBe('success');
+});
+
+/** An account whose signed transactions can be looked at. */
+function watchedAccount() {
+  const account = developmentAccount(0);
+  const signed: ReturnType<typeof parseTransaction>[] = [];
+  const signTransaction = async (transaction: Parameters<typeof account.signTransaction>[0]) => {
+    const serialized = await account.signTransaction(transaction);
+    signed.push(parseTransaction(serialized));
+    return serialized;
+  };
+  return { signed, account: { ...account, signTransaction } as typeof account };
+}
+
+it('sends the same call again for more when it is not mined, and what is vital in the stead of what holds it up', async () => {
+  anvil = await startAnvil({ arguments: ['--no-mining'] });
+  const client = bareClient(anvil.url, 31_337);
+  const { account, signed } = watchedAccount();
+  const spent: [string, bigint][] = [];
+  const onSpent = (name: string, wei: bigint): void => void spent.push([name, wei]);
+  const sender = createSender({ client, account, timeout: 60_000, replaceAfter: 2_000, maxFeePerGas: 3_000_000_000n, onSpent });
+  const first = sender.send(call('first'));
+  await until('the first', async () => signed.length === 1, 20);
+  const vital = sender.send({ ...call('second'), isVital: true });
+  await until(
+    'a vital one at the first place',
+    async () => signed.some(({ nonce, data }) => (nonce ?? 0) === 0 && data !== signed[0]!.data),
+    30,
+  );
+  const tooDear = signed.filter(({ data, maxFeePerGas }) => data === signed[0]!.data && maxFeePerGas! > 3_000_000_000n);
+  expect(tooDear).toEqual([]);
+  await client.request({ method: 'evm_setIntervalMining' as never, params: [1] as never });
+  expect((await vital).status).toBe('success');
+  expect(spent.some(([name, wei]) => name === 'second' && wei > 0n)).toBe(true);
+  await first.catch(() => undefined);
+}, 120_000);
+
+it('says that the key is poor', async () => {
+  anvil = await startAnvil();
+  const client = bareClient(anvil.url, 31_337);
+  const { account } = watchedAccount();
+  await client.request({ method: 'anvil_setBalance' as never, params: [account.address, '0x1'] as never });
+  const sender = createSender({ client, account });
+  await expect(sender.send(call('first'))).rejects.toMatchObject({ code: 'FUNDS_INSUFFICIENT' });
+});
+
+it('asks for what is vital first', async () => {
+  anvil = await startAnvil();
+  const client = bareClient(anvil.url, 31_337);
+  const { account, signed } = watchedAccount();
+  let open = (): void => {};
+  const closed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let isFirst = true;
+  const slow = {
+    ...client,
+    estimateFeesPerGas: async () => {
+      if (isFirst) {
+        isFirst = false;
+        await closed;
+      }
+      return client.estimateFeesPerGas();
+    },
+  } as unknown as typeof client;
+  const sender = createSender({ client: slow, account });
+  const all = [sender.send(call('first')), sender.send(call('second'))];
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  all.push(sender.send({ ...call('third'), isVital: true }));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  open();
+  await Promise.all(all);
+  const order = signed.map(({ data }) => ['first', 'second', 'third'].find((name) => toFunctionSelector(`${name}()`) === data));
+  expect(order.at(1)).toBe('third');
 });
