@@ -118,7 +118,7 @@ export async function startNodeProcess(net: LocalNet, { name, account, settings 
     name,
     arguments: ['node', '--config', config],
     // Not what the user's shell says of other nodes: this one keeps to its own directory.
-    environment: { [ROLES.node.variable]: developmentKey(account), REDIS_URL: '', DATABASE_URL: '' },
+    environment: { [ROLES.node.variable]: developmentKey(account), REDIS_URL: '', DATABASE_URL: '', REDIS_URL_FILE: '', DATABASE_URL_FILE: '' },
     log: path.join(net.directory, `${name}.log`),
   });
   return { ...child, url: String(child.facts.url) };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 
 type Schema = z.core.JSONSchema.BaseSchema;
@@ -32,6 +33,41 @@ export function variablesOf(
     if (inner.length > 0) return inner;
     return alias === undefined ? [own] : [{ ...own, variable: alias }, own];
   });
+}
+
+/** A secret that should be in a file, and is not to be had from there. */
+export interface SecretProblem {
+  readonly path: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** REDIS_URL_FILE and DATABASE_URL_FILE name files whose text stands for the variable, as containers are given their secrets. */
+export function readSecretFiles(environment: Readonly<Record<string, string | undefined>>): {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly problems: readonly SecretProblem[];
+} {
+  const read: Record<string, string> = {};
+  const problems: SecretProblem[] = [];
+  for (const [path, variable] of Object.entries(ALIASES)) {
+    const file = environment[`${variable}_FILE`] ?? '';
+    if (file === '') continue;
+    if ((environment[variable] ?? '') !== '') {
+      problems.push({ path, message: `${variable} and ${variable}_FILE are both set`, fix: 'unset one of the two' });
+      continue;
+    }
+    try {
+      read[variable] = readFileSync(file, 'utf8').trim();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      problems.push({
+        path,
+        message: `${variable}_FILE names ${file}, which cannot be read (${code})`,
+        fix: 'correct the path or its permissions',
+      });
+    }
+  }
+  return { environment: { ...environment, ...read }, problems };
 }
 
 /** Members that the environment sets. An empty variable counts as not set. */

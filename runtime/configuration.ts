@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { AssayError } from '../core/errors.ts';
-import { fromEnvironment, memberAt, variableOf, withEnvironment } from './configuration-environment.ts';
+import { fromEnvironment, memberAt, readSecretFiles, variableOf, withEnvironment } from './configuration-environment.ts';
 
 /** Anvil's id: the one chain on which well-known keys and fault injection are allowed. */
 export const DEVELOPMENT_CHAIN = 31_337;
@@ -52,13 +52,15 @@ export interface ConfigSources {
  * @throws ConfigError (CONFIG_INVALID) naming every member that is wrong, and how to correct it
  */
 export function loadConfig<Schema extends z.ZodObject>(schema: Schema, sources: ConfigSources): z.output<Schema> {
-  const { file, environment = {}, overrides, check } = sources;
+  const { file, overrides, check } = sources;
+  const { environment, problems: secretProblems } = readSecretFiles(sources.environment ?? {});
   const fromFile = file === undefined ? {} : readJson(file);
   const members = z.toJSONSchema(schema, { io: 'input' });
   const variables = fromEnvironment(members, environment);
   const given = { ...withEnvironment(fromFile, variables), ...withoutUndefined(overrides) };
   const parsed = schema.safeParse(given);
-  const problems = (parsed.error?.issues ?? []).flatMap((issue) => problemsOf(issue, members, given));
+  const problems: ConfigProblem[] = [...secretProblems];
+  for (const issue of parsed.error?.issues ?? []) problems.push(...problemsOf(issue, members, given));
   const known = new Set(problems.map(({ path }) => path));
   problems.push(...(check?.(given) ?? []).filter(({ path }) => !known.has(path)));
   if (parsed.success && problems.length === 0) return parsed.data;

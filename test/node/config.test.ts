@@ -213,6 +213,16 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ]);
   });
 
+  it('a secret file that is not there, or stands beside its variable', () => {
+    writeFileSync(in_('url'), 'postgres://assay@one/assay\n');
+    expect(load(good, { DATABASE_URL_FILE: in_('url') }).database).toBe('postgres://assay@one/assay');
+    expect(problemsOf(() => load(good, { DATABASE_URL_FILE: in_('none') }))).toMatchObject([
+      { path: 'database', message: expect.stringMatching(/none, which cannot be read/) },
+    ]);
+    const both = { REDIS_URL: 'redis://one', REDIS_URL_FILE: in_('url') };
+    expect(problemsOf(() => load(good, both))).toMatchObject([{ path: 'redis', message: expect.stringMatching(/both set/) }]);
+  });
+
   it('a key given twice', () => {
     const keystore = { file: in_('file'), passwordFile: in_('file') };
     expect(problemsOf(() => load({ ...good, keystore }, { ASSAY_NODE_KEY: `0x${'11'.repeat(32)}` }))).toMatchObject([{ path: 'keystore' }]);
