@@ -16,6 +16,7 @@ import { type Range, randomCases } from './random-calibration.ts';
 export interface CompileSettings {
   readonly calibration?: string;
   readonly weights: '7' | '8';
+  readonly cheapProof: boolean;
   readonly wide: boolean;
   readonly logits: boolean;
   readonly seed: number;
@@ -37,6 +38,11 @@ export function addCompileOptions(command: Command): Command {
   return command
     .option('--calibration <file>', 'rows of real inputs, as docs/compiling.md says; without it, noise stands in')
     .addOption(new Option('--weights <bits>', 'bits of a weight: 7 is fast on every CPU, 8 is finer').choices(['7', '8']).default('7'))
+    .addOption(
+      new Option('--cheap-proof', 'weights of 6 bits: a constraint an activation less, and a little accuracy')
+        .default(false)
+        .conflicts('weights'),
+    )
     .option('--wide', '16-bit values throughout (default: only where 8 bits lose too much)', false)
     .option('--logits', 'leave out a Softmax at the end: the order of answers stays, the proof gets cheaper', false)
     .option('--seed <n>', 'seed of everything random', natural, 1)
@@ -110,7 +116,7 @@ export function compileSource(
         options: {
           name: name ?? defaultName(file),
           mode: settings.wide ? 'wide' : 'auto',
-          weightLimit: settings.weights === '8' ? 127 : 64,
+          weightLimit: settings.cheapProof ? 32 : settings.weights === '8' ? 127 : 64,
           logits: settings.logits,
           seed: settings.seed,
           onProgress: progressPrinter(output),

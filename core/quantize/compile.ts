@@ -13,7 +13,7 @@ import { compensatedFan } from './linear.ts';
 import { quantizeNode } from './nodes.ts';
 import { interfaceOf, joinedNote, placeOutputs } from './outputs.ts';
 import type { Mode } from './quantization.ts';
-import type { Quantizer } from './quantizer.ts';
+import type { Quantizer, WeightLimit } from './quantizer.ts';
 import { Ranges } from './ranges.ts';
 import { type CompileReport, layerReports, lossesOf, type ScoreReport } from './report.ts';
 import { badness, checkDrop, inputValues, type Scored, score, tooCoarse } from './score.ts';
@@ -23,11 +23,11 @@ export interface CompileOptions {
   readonly name?: string;
   /** `narrow`: 8-bit activations; `wide`: 16-bit; `auto` (default): narrow unless it loses too much. */
   readonly mode?: Mode | 'auto';
-  /** Largest weight of a narrow layer: 64 (7 bits and sign, exact on every CPU kernel) or 127. */
-  readonly weightLimit?: 64 | 127;
+  /** Largest weight of a narrow layer; 64 unless given. */
+  readonly weightLimit?: WeightLimit;
   /** Leave out a Softmax that computes an output: the program then answers logits. */
   readonly logits?: boolean;
-  /** Refuse when integer top-1 (or, without labels, agreement) falls further than this many points below float. */
+  /** Refuse when integer top-1 (without labels: agreement; for numbers that are no votes: the error in the range) loses more points. */
   readonly maxAccuracyDrop?: number;
   readonly seed?: number;
   readonly onProgress?: (progress: CompileProgress) => void;
@@ -93,7 +93,7 @@ interface Attempt {
   readonly program: Program;
   readonly quantizer: Quantizer;
   readonly mode: Mode;
-  readonly weightLimit: 64 | 127;
+  readonly weightLimit: WeightLimit;
   readonly score: ScoreReport;
 }
 
@@ -102,7 +102,7 @@ function quantize(
   runs: readonly (readonly Values[])[],
   seen: Ranges,
   mode: Mode,
-  weightLimit: 64 | 127,
+  weightLimit: WeightLimit,
   name: string,
   given: number,
   progress: (done: number) => void,
@@ -143,11 +143,11 @@ function divide(cases: readonly Case[]): { fitted: Case[]; held: Case[] } {
 }
 
 /** The first attempt that keeps enough, from the cheapest on; else the one that keeps most. */
-function bestAttempt(options: CompileOptions, work: number, tryMode: (mode: Mode, weightLimit: 64 | 127) => Attempt): Attempt {
+function bestAttempt(options: CompileOptions, work: number, tryMode: (mode: Mode, weightLimit: WeightLimit) => Attempt): Attempt {
   const given = options.weightLimit ?? 64;
   if (options.mode !== undefined && options.mode !== 'auto') return checkLength(tryMode(options.mode, given));
   let best = checkLength(tryMode('narrow', given));
-  const others: (readonly [Mode, 64 | 127])[] = [['wide', given]];
+  const others: (readonly [Mode, WeightLimit])[] = [['wide', given]];
   if (options.weightLimit === undefined && work > SMALL_WORK) others.unshift(['narrow', 127]);
   for (const [mode, limit] of others) {
     if (!tooCoarse(best.score)) break;
@@ -205,7 +205,7 @@ export function compileModel(request: CompileRequest): Compiled {
           label: undefined,
         }));
   const from = held.length > 0 ? 'held out' : 'neighbours of the calibration cases';
-  const tryMode = (mode: Mode, weightLimit: 64 | 127): Attempt => {
+  const tryMode = (mode: Mode, weightLimit: WeightLimit): Attempt => {
     const { program, quantizer } = quantize(net, runs, seen, mode, weightLimit, options.name ?? 'model', set.given, (done) =>
       report({ stage: 'quantize', done, total: net.nodes.length }),
     );

@@ -8,10 +8,12 @@ import { type ElementType, TYPE_MAXIMUM, TYPE_MINIMUM } from '../tensor.ts';
 import type { Emitter, IntegerTensor, Quantization } from './emitter.ts';
 import type { Extent, Mode, QuantizationClass, Range } from './quantization.ts';
 
+/** Largest |w| of a one-byte weight that meets u8 values: 64 (exact on every CPU kernel), 127 (finer), or 32 (a bit less to prove each). */
+export type WeightLimit = 32 | 64 | 127;
+
 export interface QuantizerOptions {
   readonly mode: Mode;
-  /** Largest |w| of a one-byte weight that meets u8 values: 64 (exact on every CPU kernel) or 127. */
-  readonly weightLimit: 64 | 127;
+  readonly weightLimit: WeightLimit;
   /** Layers of more inputs than this are rounded plainly: error compensation costs their cube. */
   readonly compensatedFan: number;
   /** Factor by which 8-bit ranges exceed what calibration saw. */
