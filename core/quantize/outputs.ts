@@ -25,17 +25,24 @@ function copied(q: Quantizer, tensor: IntegerTensor, type: ElementType = tensor.
   return { position, quantization: { ...tensor.quantization, type } };
 }
 
-/** Two or more tensors of one type, one after the other. */
-function chained(q: Quantizer, parts: readonly IntegerTensor[], type: ElementType): number {
-  const [first, ...others] = parts.map(({ position }) => position) as [number, ...number[]];
-  let joined = first;
-  for (let from = 0; from < others.length; from += LIMITS.sources - 1) {
-    const sources = [joined, ...others.slice(from, from + LIMITS.sources - 1)];
-    const length = sources.reduce((sum, source) => sum + q.emitter.length(source), 0);
-    const index = Uint32Array.from({ length }, (_, e) => e);
-    joined = q.emitter.emit('map', type, length, sources, {}, encodeMap(index, allocate(type, 0)));
-  }
-  return joined;
+/** Two to eight tensors of one type, one after the other. */
+function joinedTensor(q: Quantizer, positions: readonly number[], type: ElementType): number {
+  const length = positions.reduce((sum, position) => sum + q.emitter.length(position), 0);
+  const index = Uint32Array.from({ length }, (_, e) => e);
+  return q.emitter.emit('map', type, length, positions, {}, encodeMap(index, allocate(type, 0)));
+}
+
+/** The same list in at most eight tensors. */
+function gathered(q: Quantizer, positions: readonly number[], type: ElementType): readonly number[] {
+  if (positions.length <= LIMITS.sources) return positions;
+  const groups = Array.from({ length: Math.ceil(positions.length / LIMITS.sources) }, (_, i) =>
+    positions.slice(i * LIMITS.sources, (i + 1) * LIMITS.sources),
+  );
+  return gathered(
+    q,
+    groups.map((group) => (group.length === 1 ? group[0]! : joinedTensor(q, group, type))),
+    type,
+  );
 }
 
 /** How many outputs of the network become tensors of their own; what follows is joined in one more. */
@@ -62,12 +69,17 @@ export function placeOutputs(q: Quantizer): TensorInterface[] {
   const types = new Set(joined.map(({ quantization }) => quantization.type));
   const type = types.size === 1 ? [...types][0]! : 'i32';
   const parts = joined.map((tensor) => (tensor.quantization.type === type ? tensor : copied(q, tensor, type)));
+  const sources = gathered(
+    q,
+    parts.map(({ position }) => position),
+    type,
+  );
   const first = q.emitter.instructions.length - count;
   const isPlaced = joined.length === 0 && wanted.every((tensor, i) => tensor.position === first + i);
   const placed = wanted.slice(0, count).map((tensor) => (isPlaced ? tensor : copied(q, tensor)));
   const interfaces = placed.map((tensor, i) => interfaceOf(net.outputs[i]!.name, net.outputs[i]!.dims, tensor));
   if (parts.length === 0) return interfaces;
-  const length = q.emitter.length(chained(q, parts, type));
+  const length = q.emitter.length(joinedTensor(q, sources, type));
   if (length > MAX_SCALES) {
     refuse(
       `the model has ${net.outputs.length} outputs, and those beyond the fifth have ${length} values, more than ${MAX_SCALES}`,

@@ -97,13 +97,16 @@ export function badness(report: ScoreReport): number {
   }, 0);
 }
 
-/** @throws AssayError ACCURACY_LOST when more than `most` points of accuracy (without labels: of agreement) are lost */
+/** Percentage points lost: of top-1 where rows are labelled, else of agreement; of the range where an output is no vote. */
+function dropOf({ floatTop1, integerTop1, outputs }: ScoreReport): number {
+  if (floatTop1 !== undefined && integerTop1 !== undefined) return 100 * (floatTop1 - integerTop1);
+  return 100 * Math.max(...outputs.map(({ agreement, relativeError }) => (agreement === undefined ? relativeError : 1 - agreement)));
+}
+
+/** @throws AssayError ACCURACY_LOST when more than `most` percentage points are lost */
 export function checkDrop(result: ScoreReport, most: number | undefined): void {
   if (most === undefined) return;
-  const drop =
-    result.floatTop1 !== undefined && result.integerTop1 !== undefined
-      ? 100 * (result.floatTop1 - result.integerTop1)
-      : 100 * (1 - Math.min(...result.outputs.map((output) => output.agreement ?? 1)));
+  const drop = dropOf(result);
   if (drop <= most) return;
   throw new AssayError(`Quantization loses ${drop.toFixed(2)} points, more than the ${most} allowed`, {
     code: 'ACCURACY_LOST',
