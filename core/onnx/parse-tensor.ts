@@ -1,9 +1,7 @@
 import { refuse } from './refuse.ts';
 import { type TensorMessage, toNumber } from './schema.ts';
-import { allocate, type ElementType, type Tensor, type TensorData } from './tensor.ts';
+import { allocate, type ElementType, MAX_ELEMENTS, type Tensor, type TensorData } from './tensor.ts';
 
-/** At most this many elements in one tensor (256 MiB of float32). */
-export const MAX_ELEMENTS = 1 << 26;
 const MAX_RANK = 8;
 
 const ELEMENT_TYPES: Record<number, readonly [ElementType, number]> = {

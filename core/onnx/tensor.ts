@@ -36,8 +36,17 @@ export function isFloat(type: ElementType): boolean {
   return type === 'float32' || type === 'float64' || type === 'float16' || type === 'bfloat16';
 }
 
-/** An all-zero buffer in the representation of `type`. */
+/** At most this many elements in one tensor (256 MiB of float32). */
+export const MAX_ELEMENTS = 1 << 26;
+
+/** Whether every dimension and their product are within bounds: asked before anything as long as a dimension is built. */
+export function isBounded(dims: readonly number[]): boolean {
+  return dims.every((dim) => Number.isInteger(dim) && dim >= 0 && dim <= MAX_ELEMENTS) && elementCount(dims) <= MAX_ELEMENTS;
+}
+
+/** An all-zero buffer in the representation of `type`. Throws RangeError beyond MAX_ELEMENTS. */
 export function allocate(type: ElementType, count: number): TensorData {
+  if (!(count <= MAX_ELEMENTS)) throw new RangeError(`a tensor of ${count} elements`);
   return type === 'float32' || type === 'float16' || type === 'bfloat16' ? new Float32Array(count) : new Float64Array(count);
 }
 

@@ -6,13 +6,15 @@ import { elementCount, tensor } from '../../core/onnx/tensor.ts';
 import { compileModel } from '../../core/quantize/compile.ts';
 import { EXPANDED_MODELS } from './expanded-models.ts';
 import { FIXTURE_MODELS, fixtureModel } from './fixtures.ts';
+import { LEARNING_MODELS } from './learning-models.ts';
 import { mutateBytes } from './mutate.ts';
+import { mutateModel } from './mutate-model.ts';
 import { onnxModel } from './onnx.ts';
 import { Random } from './random.ts';
 
 const MAX_INPUT = 1 << 16;
-/** One accepted file in so many is compiled to the end. */
-const COMPILE_EVERY = 16;
+/** One file in so many is compiled to the end. */
+const COMPILE_EVERY = 4;
 
 export interface FuzzedModels {
   readonly accepted: number;
@@ -43,24 +45,28 @@ function importDamaged(bytes: Uint8Array, compiles: boolean): 'accepted' | 'refu
   }
 }
 
-/** Small real models, and one around every wide operator. */
-function seeds(): Uint8Array[] {
+/** A damaged file: bytes of a small real model or of one around a wide operator, or such a model with its meaning damaged. */
+function damagedFiles(r: Random): () => Uint8Array {
   const real = FIXTURE_MODELS.map((name) => fixtureModel(name).onnx).filter((onnx) => onnx.length < 70_000);
-  return [...real, ...Object.values(EXPANDED_MODELS).map(({ model }) => onnxModel(model))];
+  const models = Object.values({ ...EXPANDED_MODELS, ...LEARNING_MODELS }).map(({ model }) => model);
+  const files = [...real, ...models.map(onnxModel)];
+  return () => (r.chance(0.5) ? mutateBytes(r, r.pick(files)) : onnxModel(mutateModel(r, r.pick(models))));
 }
 
 /**
  * Damages ONNX files and imports them.
+ * @param before sees every file first: what is left of a hang
  * @throws Error naming the case in which anything but a refusal came out
  */
-export function fuzzModels(seed: number, cases: number): FuzzedModels {
+export function fuzzModels(seed: number, cases: number, before?: (index: number, bytes: Uint8Array) => void): FuzzedModels {
   const r = new Random(seed);
-  const files = seeds();
+  const next = damagedFiles(r);
   let [accepted, refused, compiled] = [0, 0, 0];
   let slowest = { index: 0, milliseconds: 0 };
   for (let i = 0; i < cases; i++) {
-    const bytes = mutateBytes(r, r.pick(files));
+    const bytes = next();
     const compiles = i % COMPILE_EVERY === 0;
+    before?.(i, bytes);
     const start = performance.now();
     try {
       if (importDamaged(bytes, compiles) === 'accepted') accepted++;

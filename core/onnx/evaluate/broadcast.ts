@@ -1,4 +1,4 @@
-import { stridesOf } from '../tensor.ts';
+import { MAX_ELEMENTS, stridesOf } from '../tensor.ts';
 
 /** NumPy broadcasting of two shapes; undefined when they do not fit. */
 export function broadcastDims(a: readonly number[], b: readonly number[]): number[] | undefined {
@@ -29,6 +29,7 @@ export function broadcastIndex(from: readonly number[], to: readonly number[]): 
 export function walk(dims: readonly number[], steps: readonly number[], start: number): Int32Array {
   let count = 1;
   for (const dim of dims) count *= dim;
+  if (!(count <= MAX_ELEMENTS)) throw new RangeError(`a tensor of ${count} elements`);
   const index = new Int32Array(count);
   const rank = dims.length;
   const position = new Array<number>(rank).fill(0);

@@ -1,6 +1,6 @@
 import { type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { allocate, elementCount, isFloat, type Tensor } from '../tensor.ts';
+import { allocate, elementCount, isBounded, isFloat, type Tensor } from '../tensor.ts';
 import { broadcastDims, broadcastIndex } from './broadcast.ts';
 import { applyBinary } from './elementwise.ts';
 import { transposed } from './movement.ts';
@@ -96,6 +96,7 @@ export function transposePlan(node: GraphNode, dims: readonly number[], kernelDi
       out[axis] = target;
     } else out[axis] = full - before[axis] - after[axis];
   }
+  if (!isBounded([dims[0]!, ...out])) refuseNode(node, `the result would be ${out.join('x')}`);
   return { out, stride, dilation, kernel, before };
 }
 

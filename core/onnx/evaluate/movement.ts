@@ -1,7 +1,6 @@
 import { type GraphNode, intAttribute, intsAttribute, stringAttribute, tensorAttribute } from '../graph.ts';
-import { MAX_ELEMENTS } from '../parse-tensor.ts';
 import { refuseNode } from '../refuse.ts';
-import { allocate, elementCount, int64, normalizeAxis, stridesOf, type Tensor, tensor } from '../tensor.ts';
+import { allocate, elementCount, int64, isBounded, MAX_ELEMENTS, normalizeAxis, stridesOf, type Tensor, tensor } from '../tensor.ts';
 import { broadcastDims, broadcastIndex, walk } from './broadcast.ts';
 import { axesOf, type Evaluate, input, type OperatorTable } from './operator.ts';
 import { resize } from './resize.ts';
@@ -191,7 +190,7 @@ const pad: Evaluate = (node, inputs) => {
     after[axis] = written[i + axes.length] ?? 0;
   });
   const dims = x.dims.map((dim, axis) => dim + before[axis]! + after[axis]!);
-  if (dims.some((dim) => dim < 0) || elementCount(dims) > MAX_ELEMENTS) refuseNode(node, `padding gives the shape ${dims.join('x')}`);
+  if (!isBounded(dims)) refuseNode(node, `padding gives the shape ${dims.join('x')}`);
   const strides = stridesOf(x.dims);
   const sources = dims.map((dim, axis) => Array.from({ length: dim }, (_, p) => padSource(p - before[axis]!, x.dims[axis]!, mode)));
   const data = allocate(x.type, elementCount(dims));
@@ -210,7 +209,7 @@ const pad: Evaluate = (node, inputs) => {
 const expand: Evaluate = (node, inputs) => {
   const x = input(node, inputs, 0);
   const dims = broadcastDims(x.dims, Array.from(input(node, inputs, 1).data));
-  if (dims === undefined || elementCount(dims) > MAX_ELEMENTS) refuseNode(node, `cannot expand ${x.dims.join('x')}`);
+  if (dims === undefined || !isBounded(dims)) refuseNode(node, `cannot expand ${x.dims.join('x')}`);
   const index = broadcastIndex(x.dims, dims);
   return [index === undefined ? x : pick(x, dims, index)];
 };
@@ -219,7 +218,7 @@ const tile: Evaluate = (node, inputs) => {
   const x = input(node, inputs, 0);
   const repeats = Array.from(input(node, inputs, 1).data);
   const dims = x.dims.map((dim, axis) => dim * (repeats[axis] ?? 1));
-  if (elementCount(dims) > MAX_ELEMENTS) refuseNode(node, `tiling gives the shape ${dims.join('x')}`);
+  if (!isBounded(dims)) refuseNode(node, `tiling gives the shape ${dims.join('x')}`);
   const strides = stridesOf(x.dims);
   const outStrides = stridesOf(dims);
   const index = new Int32Array(elementCount(dims));
@@ -359,7 +358,7 @@ export const SHAPES: OperatorTable = {
   Size: (node, inputs) => [tensor('int64', [], [input(node, inputs, 0).data.length])],
   ConstantOfShape: (node, inputs) => {
     const dims = Array.from(input(node, inputs, 0).data);
-    if (elementCount(dims) > MAX_ELEMENTS) refuseNode(node, `asks for the shape ${dims.join('x')}`);
+    if (!isBounded(dims)) refuseNode(node, `asks for the shape ${dims.join('x')}`);
     const value = tensorAttribute(node, 'value');
     const type = value?.type ?? 'float32';
     return [{ type, dims, data: allocate(type, elementCount(dims)).fill(value?.data[0] ?? 0) }];

@@ -1,6 +1,6 @@
 import { type GraphNode, intsAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { allocate, elementCount, normalizeAxis, stridesOf, type Tensor } from '../tensor.ts';
+import { allocate, elementCount, isBounded, normalizeAxis, stridesOf, type Tensor } from '../tensor.ts';
 import { type Evaluate, input } from './operator.ts';
 
 /** Position in the source of an output position, by the ONNX coordinate transformation modes. */
@@ -37,6 +37,13 @@ export interface AxisPlan {
 
 /** Output size and scale of every axis of an image of shape `dims`, from `scales` or `sizes`. */
 export function resizePlan(node: GraphNode, dims: readonly number[], inputs: readonly (Tensor | undefined)[]): AxisPlan[] {
+  const plans = axisPlans(node, dims, inputs);
+  const wanted = plans.map(({ to }) => to);
+  if (!isBounded(wanted)) refuseNode(node, `asks for the shape ${wanted.join('x')}`);
+  return plans;
+}
+
+function axisPlans(node: GraphNode, dims: readonly number[], inputs: readonly (Tensor | undefined)[]): AxisPlan[] {
   const legacy = node.operator === 'Upsample' || node.opset < 11;
   const scales = legacy
     ? (inputs[1]?.data ?? Float64Array.from((node.attributes.get('scales') as number[] | undefined) ?? []))

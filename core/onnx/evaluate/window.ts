@@ -1,5 +1,6 @@
 import { type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
+import { isBounded } from '../tensor.ts';
 
 /** Sliding-window geometry over [batch, channels, height, width]; one-dimensional operators have height 1. */
 export interface Window {
@@ -70,6 +71,8 @@ export function windowOf(node: GraphNode, dims: readonly number[], kernelShape: 
   const out = [0, 1].map((axis) =>
     outputSize(spatial[axis]!, kernel[axis]!, stride[axis]!, dilation[axis]!, before[axis]!, after[axis]!, ceil),
   );
+  if (!isBounded([...kernel]) || !isBounded([dims[0]!, dims[1]!, ...out]))
+    refuseNode(node, `a window of ${kernel.join('x')} with ${out.join('x')} places is too large`);
   if (out[0]! < 1 || out[1]! < 1) refuseNode(node, `the window does not fit into an input of ${dims.join('x')}`);
   return {
     batch: dims[0]!,
