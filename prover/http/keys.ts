@@ -55,7 +55,7 @@ export function readApiKeys(file: string): ApiKey[] {
     new AssayError('The file of API keys does not have the right form', {
       code: 'CONFIG_INVALID',
       facts: { file, problem: reason },
-      fix: 'see docs/operating.md, "API keys"',
+      fix: 'see docs/http.md, "API keys"',
     });
   let text: string;
   try {

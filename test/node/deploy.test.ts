@@ -1,0 +1,193 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { NODE_ROLES, nodeConfigSchema } from '../../prover/config.ts';
+import { createMetrics } from '../../prover/metrics.ts';
+import { variablesOf } from '../../runtime/configuration-environment.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const deploy = path.join(root, 'deploy');
+const text = (name: string): string => readFileSync(path.join(deploy, name), 'utf8');
+const members = z.toJSONSchema(nodeConfigSchema, { io: 'input' });
+const variables = [
+  ...variablesOf(members).map(({ variable }) => variable),
+  ...['REDIS_URL_FILE', 'DATABASE_URL_FILE', 'ASSAY_KEYSTORE_PASSWORD', 'ASSAY_NODE_KEY'],
+];
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'assay-deploy-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the units for systemd', () => {
+  const units = ['assay-node.service', 'assay-worker@.service'];
+  const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
+
+  /** Sections of a unit, each with its settings in order. @throws Error on a line that is none */
+  function read(unit: string): Map<string, [name: string, value: string][]> {
+    const sections = new Map<string, [string, string][]>();
+    let at: [string, string][] | undefined;
+    for (const line of unit.split('\n')) {
+      if (line === '' || line.startsWith('#')) continue;
+      const section = /^\[(\w+)\]$/.exec(line)?.[1];
+      const setting = /^([A-Za-z]+)=(.*)$/.exec(line);
+      if (section !== undefined) {
+        at = [];
+        sections.set(section, at);
+      } else if (setting !== null && at !== undefined) at.push([setting[1]!, setting[2]!]);
+      else throw new Error(`no line of a unit: ${line}`);
+    }
+    return sections;
+  }
+
+  it.each(units)('%s is one, and names what is there', (name) => {
+    const unit = read(text(`systemd/${name}`));
+    const service = unit.get('Service') ?? [];
+    const all = (setting: string): string[] => service.filter(([key]) => key === setting).map(([, value]) => value);
+    expect([...unit.keys()]).toEqual(['Unit', 'Service', 'Install']);
+    expect(all('ExecStart')).toHaveLength(1);
+    const launcher = /\/opt\/assay\/(\S+) node /.exec(all('ExecStart')[0]!)?.[1];
+    expect(existsSync(path.join(root, launcher ?? 'none'))).toBe(true);
+    for (const assignment of all('Environment')) {
+      const variable = assignment.split('=')[0]!;
+      if (variable !== 'NODE_ENV') expect(variables, variable).toContain(variable);
+    }
+    // Longer than a node takes by default to drain and to close.
+    expect(Number(all('TimeoutStopSec')[0])).toBeGreaterThan(20 + 15);
+    expect(all('RestartPreventExitStatus')).toEqual(['1 2']);
+  });
+
+  it.each(units)('%s is what systemd takes, where there is one', (name) => {
+    if (!hasSystemd) return console.warn('systemd-analyze is not installed: units were read by this test alone');
+    const verify = (content: string): string => {
+      const file = path.join(folder, name);
+      writeFileSync(file, content.replaceAll('/usr/bin/node', process.execPath));
+      const { stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
+      return `${stdout}${stderr}`;
+    };
+    expect(verify(text(`systemd/${name}`))).toBe('');
+    expect(verify(text(`systemd/${name}`).replace('TimeoutStopSec', 'TimeoutStopTime'))).toContain('TimeoutStopTime');
+  });
+});
+
+describe('the compose file', () => {
+  const environment = z.record(z.string(), z.string());
+  const service = z.object({
+    image: z.string().regex(/^[a-z0-9/.-]+(:[a-z0-9.-]+)?$/),
+    command: z.array(z.string()).optional(),
+    environment: environment.optional(),
+    secrets: z.array(z.string()).optional(),
+    volumes: z.array(z.string()).optional(),
+    healthcheck: z.object({ test: z.array(z.string()).min(2), interval: z.string(), timeout: z.string(), retries: z.int() }).optional(),
+    depends_on: z.record(z.string(), z.object({ condition: z.literal('service_healthy') })).optional(),
+    build: z.object({ context: z.string(), dockerfile: z.string() }).optional(),
+  });
+  const schema = z.object({
+    services: z.record(z.string(), service),
+    volumes: z.record(z.string(), z.null()),
+    secrets: z.record(z.string(), z.object({ file: z.string().startsWith('./secrets/') })),
+  });
+  const compose = schema.parse(parse(text('compose/compose.yaml'), { merge: true }));
+  const nodes = Object.entries(compose.services).filter(([, { build }]) => build !== undefined);
+
+  it('runs each role but all, by its name', () => {
+    expect(nodes.map(([name]) => name).sort()).toEqual(NODE_ROLES.filter((role) => role !== 'all').sort());
+    for (const [name, { command }] of nodes) expect(command?.slice(-2)).toEqual(['--role', name]);
+  });
+
+  it('sets variables that mean something, and gives workers no key', () => {
+    for (const [, { environment: set = {} }] of nodes) expect(variables).toEqual(expect.arrayContaining(Object.keys(set)));
+    const worker = compose.services.worker!;
+    expect(JSON.stringify([worker.environment, worker.secrets]).toLowerCase()).not.toContain('keystore');
+  });
+
+  it('refers to secrets, volumes and services that it defines, and looks after the health of all but prometheus', () => {
+    for (const [name, { secrets = [], volumes = [], depends_on = {}, healthcheck, environment: set = {} }] of Object.entries(
+      compose.services,
+    )) {
+      for (const secret of secrets) expect(Object.keys(compose.secrets), name).toContain(secret);
+      for (const used of Object.values(set).flatMap((value) => /^\/run\/secrets\/(.+)$/.exec(value)?.[1] ?? []))
+        expect(secrets, name).toContain(used);
+      for (const volume of volumes.map((each) => each.split(':')[0]!).filter((each) => !each.startsWith('.')))
+        expect(Object.keys(compose.volumes), name).toContain(volume);
+      for (const needed of Object.keys(depends_on)) expect(compose.services[needed]?.healthcheck, needed).toBeDefined();
+      if (name !== 'prometheus') expect(healthcheck, name).toBeDefined();
+    }
+  });
+
+  it('keeps a Redis that neither forgets nor evicts', () => {
+    expect(compose.services.redis?.command?.join(' ')).toMatch(/--maxmemory-policy noeviction --appendonly yes/);
+  });
+
+  it('is built by a Dockerfile that is there, from files that are there', () => {
+    const dockerfile = text('compose/Dockerfile');
+    for (const [, { build }] of nodes)
+      expect(path.resolve(deploy, 'compose', build!.context, build!.dockerfile)).toBe(path.join(deploy, 'compose/Dockerfile'));
+    expect(dockerfile).toMatch(/^FROM node:20-bookworm-slim$/m);
+    for (const [, files] of dockerfile.matchAll(/^COPY (.+) \.\/$/gm))
+      for (const file of files!.split(' ')) expect(existsSync(path.join(root, file)), file).toBe(true);
+  });
+});
+
+describe('examples', () => {
+  it.each(['node.example.json', 'compose/node.example.json'])('%s has the right form, and names its schema', (name) => {
+    const given = JSON.parse(text(name)) as { $schema: string };
+    expect(nodeConfigSchema.safeParse(given).error?.issues ?? []).toEqual([]);
+    expect(existsSync(path.resolve(deploy, path.dirname(name), given.$schema))).toBe(true);
+  });
+});
+
+describe('what Prometheus is told', () => {
+  const rule = z.strictObject({
+    alert: z.string().regex(/^Assay[A-Za-z]+$/),
+    expr: z.string(),
+    for: z
+      .string()
+      .regex(/^\d+m$/)
+      .optional(),
+    labels: z.strictObject({ severity: z.enum(['page', 'ticket']) }),
+    annotations: z.strictObject({ summary: z.string(), runbook: z.string() }),
+  });
+  const { groups } = z
+    .strictObject({ groups: z.array(z.strictObject({ name: z.string(), rules: z.array(rule) })) })
+    .parse(parse(text('prometheus/alerts.yml')));
+  const rules = groups.flatMap((group) => group.rules);
+  /** GitHub's names of headings. */
+  const anchors = [...readFileSync(path.join(root, 'docs/operating.md'), 'utf8').matchAll(/^#{1,4} (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9 -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+
+  it.each(rules.map((each) => [each.alert, each] as const))(
+    '%s asks for metrics there are, and leads to a section there is',
+    async (_, each) => {
+      const metrics = await createMetrics().text();
+      const names = each.expr.match(/assay_[a-z_]+/g) ?? [];
+      if (each.alert !== 'AssayDown') expect(names.length).toBeGreaterThan(0);
+      for (const name of names) expect(metrics).toContain(`# TYPE ${name} `);
+      expect(each.annotations.runbook.startsWith('docs/operating.md#')).toBe(true);
+      expect(anchors).toContain(each.annotations.runbook.split('#')[1]);
+    },
+  );
+
+  it('is scraped from where the compose file runs nodes', () => {
+    const scrape = parse(text('prometheus/prometheus.yml')) as {
+      scrape_configs: { dns_sd_configs: { names: string[]; port: number }[] }[];
+    };
+    expect(scrape.scrape_configs[0]?.dns_sd_configs[0]).toMatchObject({ names: ['chain', 'api', 'worker'], port: 8645 });
+  });
+
+  it('every metric is in the table of docs/operating.md, and the other way round', async () => {
+    const page = readFileSync(path.join(root, 'docs/operating.md'), 'utf8');
+    const documented = new Set(page.match(/\bassay_[a-z_]+/g) ?? []);
+    const own = [...(await createMetrics().text()).matchAll(/^# TYPE (assay_[a-z_]+) /gm)].map(([, name]) => name!);
+    expect([...documented].filter((name) => !own.includes(name))).toEqual([]);
+    expect(own.filter((name) => !documented.has(name))).toEqual([]);
+  });
+});
