@@ -147,7 +147,8 @@ function bestAttempt(options: CompileOptions, work: number, tryMode: (mode: Mode
   const given = options.weightLimit ?? 64;
   if (options.mode !== undefined && options.mode !== 'auto') return checkLength(tryMode(options.mode, given));
   let best = checkLength(tryMode('narrow', given));
-  const others: (readonly [Mode, WeightLimit])[] = [['wide', given]];
+  // Six bits are asked for to make proofs cheap; 16-bit values would undo it.
+  const others: (readonly [Mode, WeightLimit])[] = given === 32 ? [] : [['wide', given]];
   if (options.weightLimit === undefined && work > SMALL_WORK) others.unshift(['narrow', 127]);
   for (const [mode, limit] of others) {
     if (!tooCoarse(best.score)) break;
