@@ -145,9 +145,14 @@ on the model's inputs. Everything else is refused with the node, the operator an
 
 **com.microsoft**, besides those of the same names above: ${operators.contributed.join(', ')}.
 
-Limits worth knowing: shapes are fixed when compiling; 1-D and 2-D windows; Resize by nearest neighbour; recurrent layers are unrolled over their fixed number of steps,
-without peepholes; divisors must be positive; a shape, bound or weight that the model takes as an *input* is frozen at the first case's value, which the report notes.
-Already quantized models keep the ranges of their own scales; their intermediate rounding is replaced by the program's own.
+Attention, TopK, interpolation, windows over three axes, Einsum, control flow and most quantized and fused operators are written in plainer ones first
+(\`core/onnx/expand\`), at the shapes of the first case.
+
+Limits worth knowing: shapes are fixed when compiling, and so is a shape, bound or weight that the model takes as an *input*: it is frozen at the first case's value, which the
+report notes. Recurrent layers and loops are unrolled over their fixed number of steps, at most 1,024; a loop that stops by what it computes is refused; of an If whose condition varies
+both branches are computed. TopK compares every pair of an axis, at most 2^22 pairs. Divisors must be positive. Interpolation multiplies by one matrix for every axis. No peepholes in LSTM.
+A scale chosen at run time (DynamicQuantizeLinear) is ignored: the product that follows works on the real values. Already quantized models keep the ranges of their own
+scales; their intermediate rounding is replaced by the program's own. Inputs and outputs that hold NaN, or no elements, are refused.
 
 ## ONNX backend node tests
 Of the ${outcomes.length} tests that onnxruntime passes, the float reference matches ${count((o) => o.float === 'matches')}, and ${count((o) => o.integer === 'follows')} compile to integer programs that follow the expected values
@@ -164,6 +169,15 @@ Compiled, but off by more:
 ${outcomes
   .filter((o) => o.integer === 'differs')
   .map((o) => `| ${o.name} | ${o.why} |`)
+  .join('\n')}
+
+Refused:
+
+| test | |
+|---|---|
+${outcomes
+  .filter((o) => o.integer === 'refused' || o.float === 'refused')
+  .map((o) => `| ${o.name} | ${o.why.replaceAll('|', '\\|')} |`)
   .join('\n')}
 `;
 }
