@@ -2,8 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { diskFull, isDiskFull, keepReserve, RESERVE } from './disk-full.ts';
 
-/** Files named by a hash of what they hold. The caller checks content against the name before `put` and after `get`. */
+/**
+ * Files named by a hash of what they hold. The caller checks content against the name before `put` and after `get`. Writing throws
+ * DISK_FULL when there is no space.
+ */
 export interface ArtifactStore {
   has(kind: string, hash: string): Promise<boolean>;
   /** Bytes, or undefined when there are none. */
@@ -22,7 +26,7 @@ export function checkArtifactName(kind: string, hash: string): void {
 }
 
 /** Content-addressed files below a directory: `<kind>/<hash>`, each written beside its place and then moved there. */
-export function openArtifacts(directory: string): ArtifactStore {
+export function openArtifacts(directory: string, reserve = RESERVE): ArtifactStore {
   const fileOf = (kind: string, hash: string): string => {
     checkArtifactName(kind, hash);
     return path.join(directory, kind, hash);
@@ -44,16 +48,26 @@ export function openArtifacts(directory: string): ArtifactStore {
     put: async (kind, hash, bytes) => {
       const file = fileOf(kind, hash);
       mkdirSync(path.dirname(file), { recursive: true });
+      keepReserve(directory, reserve);
       const temporary = `${file}.${randomBytes(6).toString('hex')}`;
-      const handle = await open(temporary, 'wx', 0o600);
       try {
-        await handle.writeFile(bytes);
-        await handle.sync();
-      } finally {
-        await handle.close();
+        await writeDurably(temporary, bytes);
+        await rename(temporary, file);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw isDiskFull(error) ? diskFull(directory, error) : error;
       }
-      await rename(temporary, file);
     },
     remove: (kind, hash) => rm(fileOf(kind, hash), { force: true }),
   };
+}
+
+async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

@@ -1,10 +1,8 @@
-import { closeSync, mkdirSync, openSync, readFileSync, statfsSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
-import { constants } from 'node:os';
+import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { AssayError } from '../core/errors.ts';
-
-const { ENOSPC } = constants.errno;
+import { diskFull, isDiskFull, keepReserve, RESERVE } from './disk-full.ts';
 
 /** Layout version of everything below a state directory. */
 export const STATE_VERSION = 2;
@@ -14,11 +12,12 @@ export interface StateDirectory {
   readonly directory: string;
   readonly database: RootDatabase<unknown, string[]>;
   /**
-   * Resolves when what the operation writes is on the disk; operations under way at the same time share one commit. A failed one has
-   * written nothing, and later ones go on as soon as there is space.
+   * Resolves when what the operation writes is on the disk; operations under way at the same time share one commit. Where space is
+   * short nothing is written, and later ones go on as soon as there is some.
+   * @param isRemoval it takes away: that may use what is kept free
    * @throws AssayError DISK_FULL, STATE_UNWRITABLE
    */
-  write<Result>(operation: (database: RootDatabase<unknown, string[]>) => Promise<Result>): Promise<Result>;
+  write<Result>(operation: (database: RootDatabase<unknown, string[]>) => Promise<Result>, isRemoval?: boolean): Promise<Result>;
   /** Flushes and lets go of the directory; safe to call twice. */
   close(): Promise<void>;
 }
@@ -26,9 +25,10 @@ export interface StateDirectory {
 /**
  * Opens (creating) the state of a process. What was written and awaited survives `kill -9`.
  * @param kind name of the process the directory belongs to; another's directory is refused
+ * @param reserve bytes of the disk that are left free
  * @throws AssayError STATE_IN_USE, STATE_VERSION, STATE_FOREIGN, STATE_UNWRITABLE
  */
-export function openStateDirectory(directory: string, kind: string): StateDirectory {
+export function openStateDirectory(directory: string, kind: string, reserve = RESERVE): StateDirectory {
   try {
     mkdirSync(directory, { recursive: true });
   } catch (cause) {
@@ -41,16 +41,19 @@ export function openStateDirectory(directory: string, kind: string): StateDirect
       path: path.join(directory, 'state.lmdb'),
       encoding: 'msgpack',
       noMemInit: true,
-      // A commit is then durable when it resolves, and a failed one rejects; with overlapping, whoever waits for its flush waits for ever.
-      overlappingSync: false,
     });
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
+      await database.flushed;
       await database.close();
       release();
     };
-    const write = <Result>(operation: (held: typeof database) => Promise<Result>): Promise<Result> =>
-      operation(database).catch((error: unknown) => writeFailed(directory, error));
+    const write = async <Result>(operation: (held: typeof database) => Promise<Result>, isRemoval = false): Promise<Result> => {
+      if (!isRemoval) keepReserve(directory, reserve);
+      const result = await operation(database).catch((error: unknown) => writeFailed(directory, error));
+      await database.flushed;
+      return result;
+    };
     return { directory, database, write, close: () => (closing ??= close()) };
   } catch (error) {
     release();
@@ -127,21 +130,10 @@ function unwritable(directory: string, cause: unknown): AssayError {
   });
 }
 
-/** Less free than this, and a commit cannot be told from one that did not fit. */
-const NEARLY_FULL = 1 << 20;
-
-/** Tells a full disk from other failures: lmdb says so aside, or not at all when a page was written in part. */
+/** lmdb says aside why a commit failed. */
 async function writeFailed(directory: string, error: unknown): Promise<never> {
   const { commitError } = error as { commitError?: Promise<never> };
   if (commitError === undefined) throw error;
   const cause: unknown = await commitError.catch((reason: unknown) => reason);
-  const { bavail, bsize } = statfsSync(directory);
-  const isFull = (cause as { code?: unknown }).code === ENOSPC || bavail * bsize < NEARLY_FULL;
-  if (!isFull) throw unwritable(directory, cause);
-  throw new AssayError('The disk of the state directory is full', {
-    code: 'DISK_FULL',
-    facts: { directory, freeBytes: bavail * bsize },
-    fix: 'free some space; what was acknowledged is kept, and writing goes on without a restart',
-    cause,
-  });
+  throw isDiskFull(cause) ? diskFull(directory, cause) : unwritable(directory, cause);
 }

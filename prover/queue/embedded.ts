@@ -169,7 +169,8 @@ class EmbeddedQueue implements Queue {
     try {
       await handler(jobOf(entry), this.abort.signal);
       // Out of sight only when it is off the disk: the same id may be added again at once.
-      await this.state.write((database) => database.remove(['job', entry.kind, entry.id])).catch((error) => this.options.onError?.(error));
+      const removed = this.state.write((database) => database.remove(['job', entry.kind, entry.id]), true);
+      await removed.catch((error) => this.options.onError?.(error));
       line.entries.delete(entry.id);
       line.running.delete(entry.id);
     } catch (error) {

@@ -19,18 +19,18 @@ export function embeddedStore(state: StateDirectory): Store {
       await write(() => database.put(key(collection, id), document));
     },
     putIfAbsent: (collection, id, document) =>
-      write(() => database.ifNoExists(key(collection, id), () => void database.put(key(collection, id), document))),
+      write(() => database.ifNoExists(key(collection, id), () => within(database.put(key(collection, id), document)))),
     update: <Document>(collection: string, id: string, change: (document: Document | undefined) => Document | undefined) =>
       write(() =>
         database.transaction(() => {
           const before = database.get(key(collection, id)) as Document | undefined;
           const after = change(before);
-          if (after !== undefined) database.put(key(collection, id), after);
+          if (after !== undefined) within(database.put(key(collection, id), after));
           return after ?? before;
         }),
       ),
     async remove(collection, id) {
-      await write(() => database.remove(key(collection, id)));
+      await write(() => database.remove(key(collection, id)), true);
     },
     async list<Document>(collection: string, options: { after?: string; limit?: number } = {}) {
       const found: [string, Document][] = [];
@@ -46,4 +46,9 @@ export function embeddedStore(state: StateDirectory): Store {
     // The state directory belongs to who opened it.
     async close() {},
   };
+}
+
+/** A write within a transaction: that it failed is told by the transaction. */
+function within(write: Promise<unknown>): void {
+  write.catch(() => undefined);
 }
