@@ -17,6 +17,9 @@ const REMEMBERED = 24 * 3600;
 const FORGET_EVERY = 600;
 /** Seconds between two alarms about one demand. */
 const ALARM_EVERY = 60;
+/** Milliseconds before a defence that failed is tried again: little, since its clock runs. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 3_000;
 
 /** What defending needs of the chain and of the node's traces. */
 export interface Defence {
@@ -52,6 +55,7 @@ export interface DefenderParts {
 export class Defender {
   private readonly parts: DefenderParts;
   private readonly alarmed = new Map<string, number>();
+  private readonly failed = new Map<string, { readonly failures: number; readonly until: number }>();
   private now = 0;
   private forgot = 0;
 
@@ -63,9 +67,14 @@ export class Defender {
     workOn(this.parts.queue, 'defend', CLAIMS, async ({ claimId }) => {
       try {
         await this.answerClaim(claimId);
+        this.failed.delete(claimId);
       } catch (error) {
-        // Not the queue's growing delays: the next block tries again, for as long as there is a lock to save.
-        this.parts.log.error({ claim: claimId, error }, 'demands could not be answered; trying again');
+        // Not the queue's growing delays: tried again within seconds, for as long as there is a lock to save.
+        const failures = (this.failed.get(claimId)?.failures ?? 0) + 1;
+        this.failed.set(claimId, { failures, until: performance.now() + Math.min(LONGEST_PAUSE, FIRST_PAUSE * failures) });
+        const line = { claim: claimId, failures, error };
+        if ((failures & (failures - 1)) === 0) this.parts.log.error(line, 'demands could not be answered; trying again');
+        else this.parts.log.debug(line, 'demands could not be answered; trying again');
       }
     });
   }
@@ -114,7 +123,7 @@ export class Defender {
       }
     }
     metrics?.clockSeconds.set({ clock: 'demand' }, nearest);
-    for (const claimId of claims) await this.enqueue(claimId);
+    for (const claimId of claims) if (performance.now() >= (this.failed.get(claimId)?.until ?? 0)) await this.enqueue(claimId);
     await this.forget();
   }
 

@@ -87,6 +87,8 @@ class KeySender implements Sender {
   /** Submissions go one at a time so that nonces leave no gap; vital ones first. */
   private readonly waiting: Waiting[] = [];
   private isSubmitting = false;
+  /** Nonces under way. */
+  private readonly held = new Set<number>();
   private readonly inFlight = new Set<Promise<unknown>>();
 
   constructor(options: SenderOptions) {
@@ -113,7 +115,7 @@ class KeySender implements Sender {
     await client.simulateContract(withValue);
     const gas = ((await client.estimateContractGas(withValue)) * HEADROOM_PERCENT) / 100n;
     const sent = await this.inTurn(call, () => this.submit(call, gas));
-    const receipt = await this.mined(sent, call, gas);
+    const receipt = await this.mined(sent, call, gas).finally(() => this.held.delete(sent.nonce));
     this.options.onSpent?.(call.functionName, receipt.gasUsed * receipt.effectiveGasPrice);
     if (receipt.status !== 'success') {
       throw new AssayError('A transaction reverted although its simulation succeeded', {
@@ -155,6 +157,7 @@ class KeySender implements Sender {
     try {
       const hash = await this.sign(call, gas, nonce, fees, this.stalls);
       this.nextNonce = nonce + 1;
+      this.held.add(nonce);
       return { nonce, hash };
     } catch (error) {
       // The chain knows better (a restart, a reorganisation): ask it next time.
@@ -198,6 +201,8 @@ class KeySender implements Sender {
   /** The next free nonce; after a stall, the first that was not mined. */
   private async nonce(): Promise<number> {
     const { client, account } = this.options;
+    // With nothing under way the chain alone knows: a reorganisation may have taken mined ones back.
+    if (this.held.size === 0) this.nextNonce = undefined;
     // What an earlier process of the same key left pending counts too.
     const pending = await client.getTransactionCount({ address: account.address, blockTag: 'pending' });
     const mined = this.stalls === 0 ? pending : await client.getTransactionCount({ address: account.address, blockTag: 'latest' });
@@ -239,14 +244,15 @@ class KeySender implements Sender {
   }
 
   /**
-   * The same call at the same place for more; a vital one at the first place that is free, in the stead of whatever holds it up. Refused
-   * when it was mined meanwhile.
+   * The same call at the same place for more; at the first place that is not mined where a reorganisation left a gap there, and where the
+   * call is vital, in the stead of whatever holds it up. Refused when it was mined meanwhile.
    */
   private async again({ nonce }: Sent, call: Call, gas: bigint, raises: number): Promise<Hex> {
     const { client } = this.options;
     const first = await client.getTransactionCount({ address: this.address, blockTag: 'latest' });
     if (first > nonce) throw new Error('its place is taken');
-    return this.sign(call, gas, call.isVital === true ? first : nonce, await client.estimateFeesPerGas(), raises);
+    const isFirst = call.isVital === true || !this.held.has(first);
+    return this.sign(call, gas, isFirst ? first : nonce, await client.estimateFeesPerGas(), raises);
   }
 
   /** The receipt of whichever was mined; an endpoint that is away meanwhile is waited for. */
