@@ -1,13 +1,21 @@
+import { buildPoseidonOpt } from 'circomlibjs';
 import { describe, expect, it } from 'vitest';
+import { Assignment } from '../../circuits/assignment.ts';
+import { ConstraintSystem } from '../../circuits/constraint-system.ts';
+import { reduce } from '../../circuits/field.ts';
 import { argMax } from '../../circuits/gadgets/arg-max.ts';
 import { isNonNegative } from '../../circuits/gadgets/compare.ts';
 import { floorDivide } from '../../circuits/gadgets/divide.ts';
+import { inputElement } from '../../circuits/gadgets/input.ts';
 import { lookup, planLookup } from '../../circuits/gadgets/lookup.ts';
+import { twosComplement } from '../../circuits/gadgets/pack.ts';
+import { poseidon16 } from '../../circuits/gadgets/poseidon.ts';
 import { maximum, positivePart } from '../../circuits/gadgets/positive-part.ts';
 import { choose, product } from '../../circuits/gadgets/product.ts';
 import { rangeCheck } from '../../circuits/gadgets/range.ts';
 import { requantize } from '../../circuits/gadgets/requantize.ts';
 import { floorSquareRoot } from '../../circuits/gadgets/square-root.ts';
+import { runHints } from '../../circuits/hints.ts';
 import { Random } from '../support/random.ts';
 import { type Bench, type Bounds, bench, formValue, satisfied, solve, uncaught } from './attack.ts';
 
@@ -23,13 +31,22 @@ interface Gadget {
 const clamp = (v: number, low: number, high: number): number => Math.max(low, Math.min(high, v));
 const shifted = (v: number, k: number): number => (k === 0 ? v : Math.floor((v + 2 ** (k - 1)) / 2 ** k));
 
-function requantizer(name: string, low: number, high: number, shift: number, to: readonly [number, number]): Gadget {
+function requantizer(
+  name: string,
+  low: number,
+  high: number,
+  shift: number,
+  to: readonly [number, number],
+  /** The values next to those that the bits can hold. */
+  outside: readonly (readonly number[])[] = [],
+): Gadget {
   const bounds = [{ low, high }];
   return {
     name: `requantize, ${name}`,
     bounds,
     bench: bench(bounds, (cs, [x]) => requantize(cs, x!, shift, to[0], to[1])),
     reference: (x) => clamp(shifted(x, shift), to[0], to[1]),
+    outside,
   };
 }
 
@@ -70,13 +87,13 @@ const GADGETS: readonly Gadget[] = [
     reference: (x) => x,
     outside: [[-1], [2]],
   },
-  requantizer('no clamp', 100, 60000, 8, [0, 255]),
+  requantizer('no clamp', 100, 60000, 8, [0, 255], [[-129], [65408]]),
   requantizer('no clamp, from above zero', 2000, 2300, 3, [0, 255]),
-  requantizer('lower clamp', -70000, 60000, 8, [0, 255]),
+  requantizer('lower clamp', -70000, 60000, 8, [0, 255], [[-130945], [130944]]),
   requantizer('lower clamp of a nearly negative form', -70000, 300, 8, [0, 255]),
-  requantizer('upper clamp', 1000, 140000, 8, [0, 255]),
+  requantizer('upper clamp', 1000, 140000, 8, [0, 255], [[-65665], [196224]]),
   requantizer('both clamps, one step beyond', -65000, 66000, 8, [0, 255]),
-  requantizer('both clamps, far', -1300000, 1500000, 9, [0, 255]),
+  requantizer('both clamps, far', -1300000, 1500000, 9, [0, 255], [[-2097409], [2227968]]),
   requantizer('both clamps, signed', -1300000, 1500000, 4, [-32768, 32767]),
   requantizer('both clamps, odd distance', -1300, 1500, 2, [3, 201]),
   requantizer('shift 0, both clamps', -1300, 1500, 0, [0, 255]),
@@ -86,12 +103,17 @@ const GADGETS: readonly Gadget[] = [
     bounds: [wide],
     bench: bench([wide], (cs, [x]) => positivePart(cs, x!, 0, 1)),
     reference: (x) => Math.max(x, 0),
+    outside: [[-65536], [65536]],
   },
   {
     name: 'maximum',
     bounds: [wide, wide],
     bench: bench([wide, wide], (cs, [x, y]) => maximum(cs, x!, y!)),
     reference: (x, y) => Math.max(x, y),
+    outside: [
+      [131072, 0],
+      [0, 131072],
+    ],
   },
   {
     name: 'signed compare',
@@ -144,18 +166,46 @@ const GADGETS: readonly Gadget[] = [
       (cs, [n, d]) => floorDivide(cs, n!, d!),
     ),
     reference: (n, d) => Math.floor(n / d),
+    outside: [
+      [-100001, 1],
+      [162144, 1],
+    ],
   },
   {
     name: 'square root',
     bounds: [{ low: 0, high: 1000000 }],
     bench: bench([{ low: 0, high: 1000000 }], (cs, [x]) => floorSquareRoot(cs, x!)),
     reference: (x) => Math.floor(Math.sqrt(x)),
+    outside: [[1048576]],
   },
   {
     name: 'arg-max of four',
     bounds: [wide, wide, wide, wide],
     bench: bench([wide, wide, wide, wide], (cs, values) => argMax(cs, values)),
     reference: (...v) => v.indexOf(Math.max(...v)),
+    outside: [
+      [0, 131073, 0, 0],
+      [131073, 0, 0, 0],
+    ],
+  },
+  {
+    name: 'two’s complement of 16 bits',
+    bounds: [{ low: -32768, high: 32767 }],
+    bench: bench([{ low: -32768, high: 32767 }], (cs, [x]) => twosComplement(cs, x!, 2, false).unsigned),
+    reference: (x) => (x < 0 ? x + 65536 : x),
+    outside: [[-32769], [32768]],
+  },
+  {
+    name: 'lowest byte of 16 bits',
+    bounds: [{ low: -32768, high: 32767 }],
+    bench: bench([{ low: -32768, high: 32767 }], (cs, [x]) => twosComplement(cs, x!, 2, true).lowest(1)),
+    reference: (x) => x & 255,
+  },
+  {
+    name: 'lowest byte of a narrow value',
+    bounds: [{ low: -3, high: 2 }],
+    bench: bench([{ low: -3, high: 2 }], (cs, [x]) => twosComplement(cs, x!, 2, true).lowest(1)),
+    reference: (x) => x & 255,
   },
 ];
 
@@ -217,9 +267,63 @@ describe.each(GADGETS)('$name', (gadget) => {
   });
 });
 
-describe.each(GADGETS.filter(({ outside }) => outside !== undefined))('$name, out of range', ({ bench: of, outside }) => {
+describe.each(GADGETS.filter(({ outside = [] }) => outside.length > 0))('$name, out of range', ({ bench: of, outside }) => {
   it('rejects inputs just outside', () => {
     for (const given of outside!) expect(satisfied(of.cs, solve(of, given)), given.join()).toBe(false);
+  });
+});
+
+describe('an input element', () => {
+  const element = (value: number, bytes: number, signed: boolean): { cs: ConstraintSystem; values: Assignment } => {
+    const cs = new ConstraintSystem(0);
+    inputElement(cs, 0, bytes, signed);
+    const values = new Assignment(cs.wireCount);
+    runHints(cs, values, { context: 0n, inputs: Float64Array.of(value) });
+    return { cs, values };
+  };
+
+  it.each([
+    [1, false],
+    [1, true],
+    [2, true],
+    [4, true],
+  ] as const)('of %i bytes (signed: %s) holds its bounds and not their neighbours', (bytes, signed) => {
+    const span = 2 ** (8 * bytes);
+    const [low, high] = signed ? [-span / 2, span / 2 - 1] : [0, span - 1];
+    for (const value of [low, low + 1, 0, 1, high - 1, high]) {
+      const { cs, values } = element(value, bytes, signed);
+      expect(satisfied(cs, values), `${value}`).toBe(true);
+      // The element itself with another lowest bit is another input: its public signal holds it.
+      const wires = Array.from({ length: cs.wireCount - 2 }, (_, i) => 2 + i);
+      expect(uncaught(cs, values, wires, new Random(value + span))).toEqual([]);
+    }
+    for (const value of [low - 1, high + 1, high + 2]) {
+      const { cs, values } = element(value, bytes, signed);
+      expect(satisfied(cs, values), `${value}`).toBe(false);
+    }
+  });
+
+  it.each([-1, 256, 300, 511, 512])('of one byte cannot be %i with any bits', (value) => {
+    const { cs, values } = element(value, 1, false);
+    const first = 2;
+    for (let bits = 0; bits < 128; bits++) {
+      for (let i = 0; i < 7; i++) values.setSmall(first + i, (bits >> i) & 1);
+      expect(satisfied(cs, values), `bits ${bits}`).toBe(false);
+    }
+  });
+});
+
+describe('Poseidon', () => {
+  it('is that of circomlib, and no wire of it is free', async () => {
+    const inputs = Array.from({ length: 16 }, (_, i) => ({ low: 0, high: 2 ** 20 + i }));
+    const of = bench(inputs, (cs, forms) => poseidon16(cs, forms));
+    const given = Array.from({ length: 16 }, () => random.integer(0, 2 ** 20));
+    const values = solve(of, given);
+    expect(satisfied(of.cs, values)).toBe(true);
+    const hash = await buildPoseidonOpt();
+    expect(reduce(formValue(of.output, values))).toBe(BigInt(hash.F.toObject(hash(given.map(BigInt)))));
+    const wires = Array.from({ length: of.cs.wireCount - 17 }, (_, i) => 17 + i);
+    expect(uncaught(of.cs, values, wires, new Random(3))).toEqual([]);
   });
 });
 

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readR1cs } from 'r1csfile';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Assignment } from '../../circuits/assignment.ts';
+import { Assignment, firstViolation } from '../../circuits/assignment.ts';
 import { type CompiledCircuit, compileCircuit, estimateCircuit } from '../../circuits/compile.ts';
 import type { ConstraintSystem } from '../../circuits/constraint-system.ts';
 import { FIELD_PRIME } from '../../circuits/field.ts';
+import { runHints } from '../../circuits/hints.ts';
 import { commitInput } from '../../circuits/input-commitment.ts';
 import { writeR1cs } from '../../circuits/r1cs-file.ts';
 import { buildWitness, publicSignals, requireSatisfied } from '../../circuits/witness.ts';
@@ -42,6 +43,26 @@ function smallCase(kind: (typeof COMPUTED_KINDS)[number], r: Random): RandomCase
   }
 }
 
+/** A witness whose maker changes one wire and computes everything after it from the changed value. */
+class ForgedAssignment extends Assignment {
+  private readonly forged: number;
+  private readonly by: number;
+
+  constructor(wires: number, forged: number, by: number) {
+    super(wires);
+    this.forged = forged;
+    this.by = by;
+  }
+
+  override setSmall(wire: number, value: number): void {
+    super.setSmall(wire, wire === this.forged ? value + this.by : value);
+  }
+
+  override set(wire: number, value: bigint): void {
+    super.set(wire, wire === this.forged ? value + BigInt(this.by) : value);
+  }
+}
+
 /** Wires that stand in a row; the context alone does not. */
 function boundWires(cs: ConstraintSystem): number[] {
   const used = new Set(cs.termWires.data.subarray(0, cs.termWires.length));
@@ -51,13 +72,17 @@ function boundWires(cs: ConstraintSystem): number[] {
 }
 
 describe.each(COMPUTED_KINDS)('random %s instructions', (kind) => {
-  it('give the executor’s outputs bit for bit, and satisfied rows', () => {
+  it('give the executor’s outputs bit for bit, satisfied rows, and no free wire', () => {
     const r = new Random(2024);
     for (let i = 0; i < 3; i++) {
       const { program: of, inputs } = smallCase(kind, r);
       // buildWitness throws unless the outputs are equal and every row holds.
       try {
-        provedRun(of, inputs);
+        const { circuit, witness } = provedRun(of, inputs);
+        const wires = boundWires(circuit.system);
+        expect(
+          uncaught(circuit.system, witness, wires.length <= 300 ? wires : Array.from({ length: 300 }, () => r.pick(wires)), r),
+        ).toEqual([]);
       } catch (error) {
         if (!(error instanceof AssayError) || error.code !== 'NOT_IN_ZK_TIER') throw error;
         expect(error.facts.reason).toBeTypeOf('string');
@@ -99,6 +124,26 @@ describe('every wire of a small network', () => {
       const { circuit, witness } = provedRun(of, randomInputs(of, random(run)));
       expect(uncaught(circuit.system, witness, boundWires(circuit.system), r)).toEqual([]);
     }
+  });
+
+  it('is caught when forged before all that follows from it', () => {
+    const circuit = compileCircuit(of);
+    const tensors = execute(of, randomInputs(of, random(4)));
+    const given = { context: CONTEXT, inputs: Float64Array.from(tensors[0]!) };
+    const honest = publicSignals(circuit, buildWitness(circuit, of, tensors, CONTEXT));
+    const outputs = new Set<string>();
+    for (const wire of boundWires(circuit.system)) {
+      for (const by of [1, -1]) {
+        const witness = new ForgedAssignment(circuit.system.wireCount, wire, by);
+        runHints(circuit.system, witness, given);
+        const signals = publicSignals(circuit, witness);
+        // An input element with another lowest bit is an honest run of another input, and says so.
+        if (firstViolation(circuit.system, witness) === undefined) expect(signals[1], `wire ${wire}, ${by}`).not.toBe(honest[1]);
+        else outputs.add(signals.slice(2).join());
+      }
+    }
+    // Not in vain: the forgeries reach other outputs.
+    expect(outputs.size).toBeGreaterThan(10);
   });
 
   it('leaves the context free, and only the context', () => {
