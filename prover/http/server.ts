@@ -39,7 +39,7 @@ export interface ServerOptions extends ListenOptions {
   /** Questions worked on at the same time (64), and how many more may wait (1,024). */
   readonly inferConcurrency?: number;
   readonly inferWaiting?: number;
-  /** Pieces of traces computed at the same time (2), and how many more may wait (32). */
+  /** Pieces of traces computed at the same time (1), and how many more may wait (32). */
   readonly traceConcurrency?: number;
   readonly traceWaiting?: number;
   /** Streams of events open at the same time (256); milliseconds between two looks at a job (500) and between signs of life (15,000). */
@@ -79,7 +79,7 @@ export async function startServer(service: NodeService, options: ServerOptions):
     await server.register(cors, { origin: origins.includes('*') ? '*' : origins, exposedHeaders: ['location', 'etag', 'retry-after'] });
   }
   await addAccess(server, options.keys, options.requestsPerMinute);
-  const trace = new Gate('other traces', options.traceConcurrency ?? 2, options.traceWaiting ?? 32);
+  const trace = new Gate('other traces', options.traceConcurrency ?? 1, options.traceWaiting ?? 32);
   const inputs = new Gate('other inputs', 16, 256);
   addOperationRoutes(server, service, closing.signal);
   addModelRoutes(server, service, inputs);
@@ -153,6 +153,8 @@ function createServer(service: OperationsService, options: ListenOptions, larges
       socket.end(`${head.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`);
     },
   });
+  // Each costs memory, and files where it reads a program.
+  server.server.maxConnections = 4_096;
   // Schemas of routes are for the documents alone: bodies are parsed by the schemas that those were made of.
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => JSON.stringify);
