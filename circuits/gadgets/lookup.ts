@@ -87,7 +87,7 @@ function polynomial(values: readonly number[]): Shape {
 /**
  * y = table[x].
  * Precondition: x is proved to lie in 0..n−1. Outside, y is whatever the line or polynomial gives there.
- * Unique: no hints are left free, every wire is a function of x. Cost: 0 for a line, bits of x + 2 or 3 for two lines, otherwise
+ * Unique: no hints are left free, every wire is a function of x. Cost: 0 for a line, bits of the distance to their border + 1 for two lines, one more where both have a slope and a gap, otherwise
  * `cost(step, levels)`: 26 rows for 256 arbitrary entries, whatever they are; a grid beyond 512 entries.
  */
 export function lookup(cs: ConstraintSystem, x: LinearForm, plan: LookupPlan): LinearForm {
