@@ -5,15 +5,13 @@ import {ModelRecord, ModelTerms, TensorSpec} from "./ModelTypes.sol";
 import {IInstructionValidator} from "./interfaces/IInstructionValidator.sol";
 import {IModelRegistry, OpenedInstruction} from "./interfaces/IModelRegistry.sol";
 import {Groth16} from "./libraries/Groth16.sol";
-import {InstructionRecord} from "./libraries/InstructionRecord.sol";
 import {InstructionTree} from "./libraries/InstructionTree.sol";
 import {ModelRules} from "./libraries/ModelRules.sol";
 import {VerificationKey} from "./libraries/VerificationKey.sol";
+import {MAX_SOURCES, RECORD_BYTES, Record, recordIn} from "./steps/Record.sol";
 
 /// @title Models: see IModelRegistry.
 contract ModelRegistry is IModelRegistry {
-    using InstructionRecord for bytes;
-
     struct Model {
         ModelTerms terms;
         bytes32 instructionRoot;
@@ -113,14 +111,13 @@ contract ModelRegistry is IModelRegistry {
         bytes32 modelId = _identify(record);
         _checkOpening(record, reader);
         _checkOpening(record, source);
-        if (reader.record.length != InstructionRecord.BYTES || source.record.length != InstructionRecord.BYTES) {
-            revert NothingProven();
-        }
-        uint256 sources = reader.record.sourceCount();
-        for (uint256 i = 0; i < sources && i < 8; ++i) {
-            (uint256 position, uint8 elementType, uint32 length) = reader.record.source(i);
-            if (position != source.position) continue;
-            if (elementType != source.record.elementType() || length != source.record.outputLength()) {
+        if (reader.record.length != RECORD_BYTES || source.record.length != RECORD_BYTES) revert NothingProven();
+        Record reads = recordIn(reader.record);
+        Record written = recordIn(source.record);
+        uint256 sources = reads.sourceCount();
+        for (uint256 i = 0; i < sources && i < MAX_SOURCES; ++i) {
+            if (reads.sourcePosition(i) != source.position) continue;
+            if (reads.sourceType(i) != written.elementType() || reads.sourceLength(i) != written.length()) {
                 return _disable(modelId, reader.position);
             }
         }
@@ -296,7 +293,7 @@ contract ModelRegistry is IModelRegistry {
         bytes calldata instruction = opened.record;
         // Beyond the count only EMPTY is in order.
         if (position >= record.instructionCount) return instruction.length != 0;
-        if (instruction.length != InstructionRecord.BYTES) return true;
+        if (instruction.length != RECORD_BYTES) return true;
         (bool valid, uint8 depth, uint32 stepBytes, uint64 stepGas) = VALIDATOR.validateInstruction(instruction);
         if (!valid || depth > record.greatestDepth) return true;
         if (stepBytes > record.worstStepBytes || stepGas > record.worstStepGas) return true;

@@ -3,17 +3,15 @@ pragma solidity ^0.8.28;
 
 import {TensorSpec} from "../ModelTypes.sol";
 import {Unit, UnitKind} from "../interfaces/IClaimBoard.sol";
-import {InstructionRecord} from "../libraries/InstructionRecord.sol";
 import {InstructionTree} from "../libraries/InstructionTree.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {TensorRoot} from "../libraries/TensorRoot.sol";
+import {RECORD_BYTES, Record, recordIn} from "../steps/Record.sol";
 import {DisputeUnits} from "./DisputeUnits.sol";
 import {Openings} from "./Openings.sol";
 
 /// @title Whether packed bytes answer a demanded unit (docs/dispute.md, "Answers"). Right or wrong depends on hashes alone.
 library AnswerCheck {
-    using InstructionRecord for bytes;
-
     /// @param data tensor roots of all inputs ‖ leaf ‖ siblings of the leaf
     function inputLeaf(bytes calldata data, Unit memory unit, TensorSpec inputs, bytes32 inputRoot)
         internal
@@ -35,9 +33,9 @@ library AnswerCheck {
         pure
         returns (bool)
     {
-        if (data.length != InstructionRecord.BYTES + 32 * InstructionTree.height(instructions)) return false;
-        bytes32 leaf = Merkle.leaf(data[:InstructionRecord.BYTES]);
-        bytes32[] calldata siblings = Openings.words(data[InstructionRecord.BYTES:]);
+        if (data.length != RECORD_BYTES + 32 * InstructionTree.height(instructions)) return false;
+        bytes32 leaf = Merkle.leaf(data[:RECORD_BYTES]);
+        bytes32[] calldata siblings = Openings.words(data[RECORD_BYTES:]);
         return InstructionTree.opens(instructionRoot, instructions, position, leaf, siblings);
     }
 
@@ -48,15 +46,16 @@ library AnswerCheck {
         pure
         returns (bool)
     {
-        uint256 recordBytes = InstructionRecord.BYTES + 32 * InstructionTree.height(instructions);
+        uint256 recordBytes = RECORD_BYTES + 32 * InstructionTree.height(instructions);
         if (data.length < recordBytes) return false;
         if (!instructionRecord(data[:recordBytes], unit.position, instructions, instructionRoot)) return false;
         bytes calldata opening = data[recordBytes:];
-        uint256 size = uint32(bytes4(data[8:12]));
+        Record record = recordIn(data);
+        uint256 size = record.parameterBytes();
         // No parameters at all: not even an empty leaf.
         if (size == 0 || unit.index >= Merkle.chunkCount(size)) return opening.length == 0;
         (bool whole, bytes32 top) = _leaf(opening, size, unit.index);
-        return whole && top == bytes32(data[12:44]);
+        return whole && top == record.parameterRoot();
     }
 
     /// @param data hashes of the children that exist; the other places are EMPTY by rule, so nobody can put anything there

@@ -3,17 +3,15 @@ pragma solidity ^0.8.28;
 
 import {Fault, IClaimBoard, NodeProof, Unit, UnitKind} from "../interfaces/IClaimBoard.sol";
 import {IStepVerifier} from "../interfaces/IStepVerifier.sol";
-import {InstructionRecord} from "../libraries/InstructionRecord.sol";
 import {InstructionTree} from "../libraries/InstructionTree.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {TensorRoot} from "../libraries/TensorRoot.sol";
+import {INPUT, MAX_SOURCES, RECORD_BYTES, Record, recordIn} from "../steps/Record.sol";
 import {DisputeUnits} from "./DisputeUnits.sol";
 import {Openings} from "./Openings.sol";
 
 /// @title Checks what is proven against a posted trace: that a node belongs to it, that an element of it is wrong.
 library FaultCheck {
-    using InstructionRecord for bytes;
-
     /// @dev What a claim is checked against.
     struct Basis {
         uint256 instructions;
@@ -30,7 +28,8 @@ library FaultCheck {
     {
         _requireRecord(proof.record, unit.position, proof.recordSiblings, basis);
         // INVARIANT: HonestSafety. Type and length are the record's, so the unit exists in an honest prover's tensor.
-        if (unit.elementType != proof.record.elementType() || unit.length != proof.record.outputLength()) {
+        Record record = recordIn(proof.record);
+        if (unit.elementType != record.elementType() || unit.length != record.length()) {
             revert IClaimBoard.UnitInvalid();
         }
         bytes32 top = Merkle.topOfOne(
@@ -62,9 +61,10 @@ library FaultCheck {
     {
         _requireRecord(fault.record, fault.position, fault.recordSiblings, basis);
         // Inputs are the claim's own; no step computes them.
-        if (fault.record.kind() == InstructionRecord.INPUT) revert IClaimBoard.UnitInvalid();
-        uint32 length = fault.record.outputLength();
-        uint8 elementType = fault.record.elementType();
+        Record record = recordIn(fault.record);
+        if (record.kind() == INPUT) revert IClaimBoard.UnitInvalid();
+        uint32 length = uint32(record.length());
+        uint8 elementType = uint8(record.elementType());
         if (fault.element >= length || elementType > 2) revert IClaimBoard.UnitInvalid();
         (bytes32 own, bytes32[] memory sourceRoots) = _openRoots(fault, basis);
         uint256 byteOffset = uint256(fault.element) << elementType;
@@ -81,7 +81,7 @@ library FaultCheck {
         private
         pure
     {
-        bool valid = record.length == InstructionRecord.BYTES && position < basis.instructions;
+        bool valid = record.length == RECORD_BYTES && position < basis.instructions;
         // INVARIANT: Identity. The record is the model's own, at its own place.
         if (
             !valid
@@ -107,8 +107,8 @@ library FaultCheck {
         pure
         returns (bytes32 own, bytes32[] memory sourceRoots)
     {
-        uint256 sources = fault.record.sourceCount();
-        if (sources > 8) revert IClaimBoard.RecordOpeningInvalid();
+        uint256 sources = recordIn(fault.record).sourceCount();
+        if (sources > MAX_SOURCES) revert IClaimBoard.RecordOpeningInvalid();
         uint256[] memory positions = new uint256[](sources + 1);
         uint256 count = 0;
         for (uint256 i = 0; i <= sources; ++i) {
@@ -132,9 +132,8 @@ library FaultCheck {
     }
 
     /// @dev Position of the i-th source; of the instruction itself after the last.
-    function _positionOf(Fault calldata fault, uint256 i, uint256 sources) private pure returns (uint256 position) {
-        if (i == sources) return fault.position;
-        (position,,) = fault.record.source(i);
+    function _positionOf(Fault calldata fault, uint256 i, uint256 sources) private pure returns (uint256) {
+        return i == sources ? fault.position : recordIn(fault.record).sourcePosition(i);
     }
 
     /// @dev Inserts into the ascending first `count` entries unless it is there; returns the new count.

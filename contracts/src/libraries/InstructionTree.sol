@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Merkle} from "./Merkle.sol";
+
 /// @title Openings of the instruction tree (docs/program-format.md, "Trees"): 204-byte records under an instruction root.
 library InstructionTree {
     uint256 internal constant MAX_INSTRUCTIONS = 512;
-    uint256 private constant BITS_PER_LEVEL = 5;
 
     /// @return binary levels above the leaves
     function height(uint256 count) internal pure returns (uint256) {
-        if (count <= 1) return 0;
-        return count <= 32 ? BITS_PER_LEVEL : 2 * BITS_PER_LEVEL;
+        return Merkle.BITS_PER_LEVEL * Merkle.depth(count);
     }
 
     function root(uint256 count, bytes32 top) internal pure returns (bytes32) {
@@ -18,7 +18,7 @@ library InstructionTree {
 
     /// @notice Whether a leaf lies at a position. Positions from `count` to the end of the tree may be asked for too: an honest
     /// tree is EMPTY there.
-    /// @param leaf leaf hash, or 0 for EMPTY
+    /// @param leaf leaf hash, or EMPTY
     function opens(bytes32 instructionRoot, uint256 count, uint256 position, bytes32 leaf, bytes32[] calldata siblings)
         internal
         pure
@@ -28,13 +28,8 @@ library InstructionTree {
         if (siblings.length != levels || position >> levels != 0) return false;
         bytes32 hash = leaf;
         for (uint256 i = 0; i < levels; ++i) {
-            hash = (position >> i) & 1 == 0 ? _node(hash, siblings[i]) : _node(siblings[i], hash);
+            hash = (position >> i) & 1 == 0 ? Merkle.node(hash, siblings[i]) : Merkle.node(siblings[i], hash);
         }
         return root(count, hash) == instructionRoot;
-    }
-
-    function _node(bytes32 left, bytes32 right) private pure returns (bytes32) {
-        if (left == 0 && right == 0) return 0;
-        return keccak256(abi.encodePacked(bytes1(0x01), left, right));
     }
 }

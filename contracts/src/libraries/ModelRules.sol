@@ -3,13 +3,12 @@ pragma solidity ^0.8.28;
 
 import {ModelRecord, TensorSpec} from "../ModelTypes.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
-import {InstructionRecord} from "./InstructionRecord.sol";
+import {INPUT, Record, recordIn} from "../steps/Record.sol";
 import {InstructionTree} from "./InstructionTree.sol";
+import {Merkle} from "./Merkle.sol";
 
 /// @title What a model record must satisfy, and what an instruction must satisfy to belong to its model.
 library ModelRules {
-    using InstructionRecord for bytes;
-
     uint32 internal constant VERSION = 1;
     uint16 internal constant MAX_ROYALTY = 5000;
     /// 32^4 leaves of 512 bytes hold every tensor and parameter blob.
@@ -71,21 +70,21 @@ library ModelRules {
     {
         TensorSpec inputs = TensorSpec.wrap(record.inputs);
         TensorSpec outputs = TensorSpec.wrap(record.outputs);
-        if ((instruction.kind() == InstructionRecord.INPUT) != (position < inputs.count())) return true;
-        if (position < inputs.count() && !_is(inputs, position, instruction)) return true;
+        Record fields = recordIn(instruction);
+        if ((fields.kind() == INPUT) != (position < inputs.count())) return true;
+        if (position < inputs.count() && !_is(inputs, position, fields)) return true;
         uint256 firstOutput = record.instructionCount - outputs.count();
-        if (position >= firstOutput && !_is(outputs, position - firstOutput, instruction)) return true;
-        uint256 sources = instruction.sourceCount();
+        if (position >= firstOutput && !_is(outputs, position - firstOutput, fields)) return true;
+        uint256 sources = fields.sourceCount();
         for (uint256 i = 0; i < sources; ++i) {
-            (uint256 source,,) = instruction.source(i);
-            if (source >= position) return true;
+            if (fields.sourcePosition(i) >= position) return true;
         }
         return false;
     }
 
-    function _is(TensorSpec spec, uint256 i, bytes calldata instruction) private pure returns (bool) {
+    function _is(TensorSpec spec, uint256 i, Record instruction) private pure returns (bool) {
         (uint8 elementType, uint32 length) = spec.tensor(i);
-        return elementType == instruction.elementType() && length == instruction.outputLength();
+        return elementType == instruction.elementType() && length == instruction.length();
     }
 
     /// Greatest tree depth of the listed tensors.
@@ -93,11 +92,7 @@ library ModelRules {
         uint256 tensors = spec.count();
         for (uint256 i = 0; i < tensors; ++i) {
             (uint8 elementType, uint32 length) = spec.tensor(i);
-            uint256 chunks = ((uint256(length) << elementType) + CHUNK_BYTES - 1) / CHUNK_BYTES;
-            uint256 depth = 0;
-            for (uint256 capacity = 1; capacity < chunks; capacity <<= 5) {
-                ++depth;
-            }
+            uint256 depth = Merkle.depth(Merkle.chunkCount(uint256(length) << elementType));
             if (depth > greatest) greatest = depth;
         }
     }

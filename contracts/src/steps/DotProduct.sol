@@ -29,6 +29,7 @@ library DotProduct {
     uint256 private constant BYTES_0 = 0x0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff;
     uint256 private constant BYTES_1 = 0x00ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff00;
     uint256 private constant BYTES_2 = 0xff0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000ff0000;
+    uint256 private constant ODD_BYTES = 0xff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00;
     uint256 private constant LANES_0_5 = 0x000000000000000000000000ffffff000000000000000000000000ffffff;
     uint256 private constant LANES_1_6 = 0x000000000000000000ffffff000000000000000000000000ffffff000000;
     uint256 private constant LANES_2_7 = 0x000000000000ffffff000000000000000000000000ffffff000000000000;
@@ -157,20 +158,37 @@ library DotProduct {
         }
     }
 
-    /// @dev Sum of `blocks`·240 bytes, flipped.
+    /// @dev Sum of `blocks`·240 bytes, flipped. Words of 30 bytes are added whole and once more with every second byte alone: the
+    /// difference has the other bytes, in lanes of 16 bits that eight of them do not fill. What lies above the 30 bytes is dropped.
     function _byteSum(uint256 from, uint256 flip, uint256 blocks) private pure returns (uint256 total) {
         assembly ("memory-safe") {
             for { let end := add(from, mul(blocks, 240)) } lt(from, end) { from := add(from, 240) } {
-                let lanes := 0
-                for { let entry := from } lt(entry, add(from, 224)) { entry := add(entry, 32) } {
-                    let word := xor(mload(entry), flip)
-                    lanes := add(lanes, add(and(word, EVEN_BYTES), and(shr(8, word), EVEN_BYTES)))
-                }
-                // The last 16 bytes.
-                let word := shr(128, xor(mload(add(from, 224)), flip))
-                lanes := add(lanes, add(and(word, EVEN_BYTES), and(shr(8, word), EVEN_BYTES)))
-                lanes := add(and(lanes, EVEN_PAIRS), and(shr(16, lanes), EVEN_PAIRS))
-                total := add(total, mod(lanes, 0xffffffff))
+                let word := xor(mload(sub(from, 2)), flip)
+                let all := word
+                let odd := and(word, ODD_BYTES)
+                word := xor(mload(add(from, 28)), flip)
+                all := add(all, word)
+                odd := add(odd, and(word, ODD_BYTES))
+                word := xor(mload(add(from, 58)), flip)
+                all := add(all, word)
+                odd := add(odd, and(word, ODD_BYTES))
+                word := xor(mload(add(from, 88)), flip)
+                all := add(all, word)
+                odd := add(odd, and(word, ODD_BYTES))
+                word := xor(mload(add(from, 118)), flip)
+                all := add(all, word)
+                odd := add(odd, and(word, ODD_BYTES))
+                word := xor(mload(add(from, 148)), flip)
+                all := add(all, word)
+                odd := add(odd, and(word, ODD_BYTES))
+                word := xor(mload(add(from, 178)), flip)
+                all := add(all, word)
+                odd := add(odd, and(word, ODD_BYTES))
+                word := xor(mload(add(from, 208)), flip)
+                all := add(all, word)
+                odd := add(odd, and(word, ODD_BYTES))
+                // Thirty lanes' sum, at most 240·255: below 2^16 − 1, modulo which lanes add up.
+                total := add(total, mod(add(and(sub(all, odd), WRAP), shr(8, odd)), 0xffff))
             }
         }
     }

@@ -27,6 +27,13 @@ uint256 constant RECORD_BYTES = 204;
 uint256 constant MAX_SOURCES = 8;
 uint256 constant ATTRIBUTE_SLOTS = 24;
 
+/// @notice A record that lies in calldata. Whoever calls has checked its length.
+function recordIn(bytes calldata data) pure returns (Record self) {
+    assembly ("memory-safe") {
+        self := data.offset
+    }
+}
+
 /// @title Fields of an instruction record, read where they lie (docs/program-format.md, "Records").
 library RecordFields {
     function kind(Record self) internal pure returns (uint256) {
@@ -54,6 +61,11 @@ library RecordFields {
 
     function parameterRoot(Record self) internal pure returns (bytes32) {
         return bytes32(_field(self, 12, 32));
+    }
+
+    /// @return position of the i-th source's instruction
+    function sourcePosition(Record self, uint256 i) internal pure returns (uint256) {
+        return _field(self, 44 + 8 * i, 2);
     }
 
     function sourceType(Record self, uint256 i) internal pure returns (uint256) {

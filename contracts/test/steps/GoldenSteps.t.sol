@@ -98,6 +98,20 @@ contract GoldenStepsTest is Base {
         vm.snapshotValue("StepVerifier", "1,000 more products, zero point", centred * 1000 / 2400);
     }
 
+    /// @notice A step sees its record, roots and openings, and nothing of who asks, when, or on which chain.
+    function test_StepPurity(address by, uint64 time, uint64 fee, uint64 chain, uint8 weight) public {
+        vm.warp(time);
+        vm.roll(time);
+        vm.fee(fee);
+        vm.chainId(1 + uint256(chain) / 2);
+        vm.coinbase(by);
+        vm.prevrandao(bytes32(uint256(time) << 64 | fee));
+        vm.deal(address(verifier), fee);
+        vm.startPrank(by);
+        _dense(600, uint8(fee), weight);
+        vm.stopPrank();
+    }
+
     /// @dev Computes a dense row of `count` u8 values 255 and equal weights, on a whole opening; returns the gas of the call.
     function _dense(uint256 count, uint8 zeroPoint, uint8 weight) private view returns (uint256 gas) {
         bytes memory values = new bytes(count);
