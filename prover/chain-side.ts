@@ -21,6 +21,7 @@ import { InputPruner } from './holds.ts';
 import type { InputStore } from './inputs.ts';
 import type { ClaimMaterial } from './material.ts';
 import type { NodeMetrics } from './metrics.ts';
+import { reconcileJobs } from './proof-jobs.ts';
 import type { Queue } from './queue/port.ts';
 import { Reconciler } from './reconcile.ts';
 import { RequestDesk, type RequestDeskParts } from './requests.ts';
@@ -78,7 +79,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     standing: (claimId: string) => chain.standing(claimId),
     finalize: (claim: Parameters<NodeChain['finalize']>[0]) => chain.finalize(claim),
   };
-  const finalizer = new Finalizer(store, finality, log);
+  const finalizer = new Finalizer(store, finality, log, metrics);
   const { catalog, inputs, policy } = parts;
   const hold = (input: string, claimedAt: number) => inputs.hold(input, disputeEnd(clocks, claimedAt, GREATEST_DEPTH));
   const claims = new ClaimBook({ owner, store, chain, finalizer, hold, log });
@@ -104,6 +105,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     ...{ store, queue, log },
     hasInput: (name) => inputs.has(name),
     inputArrived: (names) => watcher.inputArrived(names),
+    others: [() => reconcileJobs(store, queue)],
   });
   reconciler.start();
   return {

@@ -1,5 +1,6 @@
 import type { Log } from '../runtime/log.ts';
 import { type ClaimDocument, COLLECTION, claimSchema, dueKey, load, orderedId, type Pointer } from './documents.ts';
+import type { NodeMetrics } from './metrics.ts';
 import type { Store } from './store/port.ts';
 
 /** How the board and the source of a claim see it. */
@@ -32,17 +33,21 @@ export class Finalizer {
   private readonly store: Store;
   private readonly finality: Finality;
   private readonly log: Log;
+  private readonly metrics: Pick<NodeMetrics, 'claims'> | undefined;
   private readonly running = new Map<string, Promise<void>>();
 
-  constructor(store: Store, finality: Finality, log: Log) {
+  constructor(store: Store, finality: Finality, log: Log, metrics?: Pick<NodeMetrics, 'claims'>) {
     this.store = store;
     this.finality = finality;
     this.log = log;
+    this.metrics = metrics;
   }
 
   /** Our claim is on chain. */
   async opened(claimId: string, change: Pick<ClaimDocument, 'claimedAt'> & Partial<Pick<ClaimDocument, 'output'>>): Promise<void> {
+    const before = await load(this.store, claimSchema, COLLECTION.claims, orderedId(claimId));
     await this.schedule(claimId, this.finality.quietEnd(change.claimedAt), { ...change, state: 'open' });
+    if (before !== undefined && before.state !== 'open') this.metrics?.claims.inc({ event: 'sent' });
   }
 
   /** @returns whether that was news about a claim of ours */
@@ -53,6 +58,7 @@ export class Finalizer {
       claim === undefined ? undefined : { ...claim, state, due: undefined },
     );
     if (before.due !== undefined) await this.store.remove(COLLECTION.claimsOpen, before.due);
+    if (state === 'final' || state === 'faulted') this.metrics?.claims.inc({ event: state });
     return true;
   }
 

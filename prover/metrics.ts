@@ -18,7 +18,7 @@ export interface NodeMetrics {
   /** Label result: proved | failed | cancelled. */
   readonly proofs: Counter<'result'>;
   readonly proofSeconds: Histogram;
-  /** Label event: sent | final | faulted | passed. */
+  /** Label event: sent | final | faulted. */
   readonly claims: Counter<'event'>;
   readonly openClaims: Gauge;
   /** Demands on our claims; label event: seen | answered | missed. */

@@ -7,6 +7,7 @@ import { type ChainAccess, type OpenedChain, openChain } from './assembly/chain-
 import { drain } from './assembly/drain.ts';
 import { type Closers, type Foundation, layFoundation } from './assembly/foundation.ts';
 import { startApi, startHealth } from './assembly/http.ts';
+import { meteredProve } from './assembly/metered.ts';
 import { holdStake } from './assembly/stake-lock.ts';
 import { type ChainSide, startChainSide } from './chain-side.ts';
 import type { NodeConfig, NodeRole } from './config.ts';
@@ -58,11 +59,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const closers: Closers = [];
   let stopping: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
-    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+      // What cannot be closed must not keep open what comes after it.
+      await close().catch((error: unknown) => log.warn({ error }, 'a part of the node did not close well'));
+    }
   };
   try {
     const opened = await openAccess(options, metrics);
-    const base = await layFoundation(config, opened, log, closers);
+    const base = await layFoundation(config, opened, { log, metrics }, closers);
     if (parts.chain) {
       const lock = await holdStake(base.storage, base.owner, log, (error) => {
         log.fatal({ error }, 'another process took over the stake of this node');
@@ -73,7 +77,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const side = parts.chain ? await startChain(config, required(opened), base, metrics, log) : undefined;
     closers.push(async () => side?.stop());
     closers.push(() => base.queue.close());
-    if (parts.work) startWork(options, base);
+    if (parts.work) startWork(options, base, metrics);
     const http = { config, base, metrics, log };
     const server = parts.http
       ? (await startApi({ ...http, opened: required(opened), side, signer: options.signer })).server
@@ -130,7 +134,9 @@ async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundat
   return side;
 }
 
-function startWork({ config, prove, log }: NodeOptions, { store, queue, catalog, inputs }: Foundation): void {
+function startWork(options: NodeOptions, { store, queue, catalog, inputs }: Foundation, metrics: NodeMetrics): void {
+  const { config, log } = options;
   const { runConcurrency: runs, proofProcesses: proofs, fault } = config;
+  const prove = meteredProve(options.prove, metrics);
   new Answerer({ store, queue, catalog, inputs, prove, log, fault }).start({ runs, proofs });
 }

@@ -78,7 +78,7 @@ export function createService(parts: ServiceParts): HttpService {
     (await claimOf(claimId)) === undefined ? undefined : traces.get(claimId);
   return {
     metrics,
-    refreshMetrics: () => countJobs(queue, metrics),
+    refreshMetrics: () => refreshGauges(store, queue, metrics),
     health: () => ({ ok: true, prover: owner, key: parts.account.address, models: catalog.all.length }),
     readiness: async () => {
       const reasons = [...((await parts.reasonsNotReady?.()) ?? [])];
@@ -138,12 +138,16 @@ function cached(milliseconds: number, ask: (name: string) => Promise<bigint>): (
   };
 }
 
-/** Sets the gauges of the queue to what it holds now. */
-export async function countJobs(queue: Queue, metrics: NodeMetrics): Promise<void> {
+/** Most open claims that are counted. */
+const MOST_COUNTED = 10_000;
+
+/** Sets the gauges of what queue and store hold now. */
+export async function refreshGauges(store: Store, queue: Queue, metrics: NodeMetrics): Promise<void> {
   await Promise.all(
     (Object.keys(JOBS) as JobKind[]).map(async (kind) => {
       const counts = await queue.counts(kind);
       for (const state of ['waiting', 'active', 'dead'] as const) metrics.queueDepth.set({ kind, state }, counts[state]);
     }),
   );
+  metrics.openClaims.set((await store.list(COLLECTION.claimsOpen, { limit: MOST_COUNTED })).length);
 }

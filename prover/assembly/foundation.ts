@@ -4,10 +4,12 @@ import { type Catalog, openCatalog } from '../catalog.ts';
 import type { NodeConfig } from '../config.ts';
 import { InputStore } from '../inputs.ts';
 import { ClaimMaterial } from '../material.ts';
+import type { NodeMetrics } from '../metrics.ts';
 import type { Queue } from '../queue/port.ts';
 import type { Store } from '../store/port.ts';
 import type { OpenedChain } from './chain-access.ts';
 import { awaitIdentity, bindToChain, bindToStore, claimStore, type NodeIdentity } from './identity.ts';
+import { meteredQueue } from './metered.ts';
 import { openStorage, type Storage } from './storage.ts';
 
 /** What every role stands on. */
@@ -29,7 +31,12 @@ export type Closers = (() => Promise<void>)[];
  * @param opened the chain; without one, what is to be known of it is read from the store, where a process with one has written it
  * @throws AssayError STATE_IN_USE …, NODE_FOREIGN, CHAIN_ROLE_MISSING, MODEL_MISMATCH, QUEUE_UNREACHABLE
  */
-export async function layFoundation(config: NodeConfig, opened: OpenedChain | undefined, log: Log, closers: Closers): Promise<Foundation> {
+export async function layFoundation(
+  config: NodeConfig,
+  opened: OpenedChain | undefined,
+  { log, metrics }: { readonly log: Log; readonly metrics: NodeMetrics },
+  closers: Closers,
+): Promise<Foundation> {
   const storage = await openStorage(config, log);
   closers.push(() => storage.close());
   const { store } = storage;
@@ -39,7 +46,8 @@ export async function layFoundation(config: NodeConfig, opened: OpenedChain | un
   const catalog = await openCatalog(config.models, bind, sessions);
   closers.push(() => catalog.close());
   const inputs = new InputStore(storage.artifacts, store);
-  const queue = await storage.openQueue(identity);
+  const queue = meteredQueue(await storage.openQueue(identity), metrics);
+  closers.push(() => queue.close());
   return { storage, owner: identity.owner, store, queue, catalog, inputs, material: new ClaimMaterial(store, catalog, inputs) };
 }
 

@@ -6,7 +6,7 @@ import { ApiKeys, readApiKeys } from '../http/keys.ts';
 import { type RunningServer, startOperations, startServer } from '../http/server.ts';
 import { enqueue } from '../jobs.ts';
 import type { NodeMetrics } from '../metrics.ts';
-import { countJobs, createService, type HttpService } from '../service.ts';
+import { createService, type HttpService, refreshGauges } from '../service.ts';
 import type { ReceiptSigner } from '../signer.ts';
 import type { OpenedChain } from './chain-access.ts';
 import type { Foundation } from './foundation.ts';
@@ -47,7 +47,7 @@ export async function startApi(parts: ApiParts): Promise<{ readonly server: Runn
 
 /** Health, readiness and metrics alone: for roles that answer nobody's questions. @throws AssayError PORT_IN_USE, LISTEN_FAILED */
 export function startHealth({ config, base, metrics, log }: HttpParts, key: Address | undefined): Promise<RunningServer> {
-  const { catalog, owner, queue } = base;
+  const { catalog, owner, queue, store } = base;
   const service = {
     health: () => ({ ok: true as const, prover: owner, ...(key === undefined ? {} : { key }), models: catalog.all.length }),
     readiness: async () => {
@@ -55,7 +55,7 @@ export function startHealth({ config, base, metrics, log }: HttpParts, key: Addr
       return { ready: reasons.length === 0, reasons };
     },
     metrics,
-    refreshMetrics: () => countJobs(queue, metrics),
+    refreshMetrics: () => refreshGauges(store, queue, metrics),
   };
   return startOperations(service, { host: config.host, port: config.port, log });
 }
