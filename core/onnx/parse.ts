@@ -1,4 +1,5 @@
 import { type AttributeValue, type Graph, type GraphNode, type GraphValue, graphAttribute } from './graph.ts';
+import { inlineFunctions } from './inline.ts';
 import { elementType, parseTensor } from './parse-tensor.ts';
 import { refuse } from './refuse.ts';
 import {
@@ -39,14 +40,12 @@ type External = ReadonlyMap<string, Uint8Array>;
 export function parseModel(bytes: Uint8Array, externalData: External = new Map()): Graph {
   const model = decodeFile(bytes);
   const opsets = readOpsets(model);
-  if (model.functions.length > 0)
-    refuse('the model defines functions of its own', { functions: model.functions.length }, 'export it with functions inlined');
   // An absent message field decodes to null.
   const message = model.graph ?? undefined;
   if (message === undefined || message.node.length + message.initializer.length === 0) {
     refuse('the file holds no ONNX graph', { bytes: bytes.length }, 'check that this is an .onnx file');
   }
-  const graph = readGraph(message, { opsets, externalData, depth: 0 });
+  const graph = readGraph(inlineFunctions(message, model.functions), { opsets, externalData, depth: 0 });
   if (graph.inputs.length === 0) refuse('the graph has no input: its answer would be a constant');
   return graph;
 }
@@ -75,6 +74,7 @@ function readGraph(message: GraphMessage, setting: Setting): Graph {
   const inputs = message.input.filter((input) => !constants.has(input.name)).map(readValue);
   const outputs = message.output.map(readValue);
   if (outputs.length === 0) refuse('the graph has no output');
+  if (outputs.some((output) => output.name === '')) refuse('an output of the graph has no name');
   const captures = new Set<string>();
   const capture = setting.depth === 0 ? undefined : (name: string) => captures.add(name);
   const ordered = executionOrder(computed, inputs, outputs, constants, message, capture);

@@ -74,6 +74,17 @@ const SCHEMA = {
         sparseInitializer: { rule: 'repeated', type: 'bytes', id: 15 },
       },
     },
+    Function: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        input: { rule: 'repeated', type: 'string', id: 4 },
+        output: { rule: 'repeated', type: 'string', id: 5 },
+        attribute: { rule: 'repeated', type: 'string', id: 6 },
+        node: { rule: 'repeated', type: 'Node', id: 7 },
+        domain: { type: 'string', id: 10 },
+        attributeProto: { rule: 'repeated', type: 'Attribute', id: 11 },
+      },
+    },
     Model: {
       fields: {
         irVersion: { type: 'int64', id: 1 },
@@ -149,6 +160,19 @@ export interface GraphMessage {
   sparseInitializer: Uint8Array[];
 }
 
+/** An operator that the model defines itself. */
+export interface FunctionMessage {
+  name: string;
+  input: string[];
+  output: string[];
+  /** Names of attributes without a default. */
+  attribute: string[];
+  node: NodeMessage[];
+  domain: string;
+  /** Attributes with their defaults. */
+  attributeProto: AttributeMessage[];
+}
+
 export interface ModelMessage {
   irVersion: Int64;
   producerName: string;
@@ -168,6 +192,16 @@ export function decodeModel(bytes: Uint8Array): ModelMessage {
 /** Decodes a GraphProto: the subgraph of an If, Loop or Scan. */
 export function decodeGraph(bytes: Uint8Array): GraphMessage {
   return ONNX_SCHEMA.lookupType('Graph').decode(bytes) as unknown as GraphMessage;
+}
+
+export function encodeGraph(graph: GraphMessage): Uint8Array {
+  const schema = ONNX_SCHEMA.lookupType('Graph');
+  return schema.encode(schema.fromObject(graph)).finish();
+}
+
+/** Decodes a FunctionProto. */
+export function decodeFunction(bytes: Uint8Array): FunctionMessage {
+  return ONNX_SCHEMA.lookupType('Function').decode(bytes) as unknown as FunctionMessage;
 }
 
 /** Decodes a bare TensorProto (the `.pb` files of the ONNX node tests). */

@@ -8,8 +8,8 @@ import { parseModel } from '../../core/onnx/parse.ts';
 import { type ElementType, elementCount, type Tensor, tensor } from '../../core/onnx/tensor.ts';
 import { compileModel } from '../../core/quantize/compile.ts';
 import { prepareInput, readOutput } from '../../core/values.ts';
-import { EXPANDED_MODELS, type ExpandedModel } from '../support/expanded-models.ts';
-import { LEARNING_MODELS } from '../support/learning-models.ts';
+import type { ExpandedModel } from '../support/expanded-model.ts';
+import { EXPANDED_MODELS } from '../support/expanded-models.ts';
 import { onnxModel } from '../support/onnx.ts';
 import { Random } from '../support/random.ts';
 
@@ -79,7 +79,7 @@ function compiled(bytes: Uint8Array, all: readonly ReadonlyMap<string, Tensor>[]
 }
 
 describe('operators written in others, against onnxruntime', () => {
-  it.each(Object.entries({ ...EXPANDED_MODELS, ...LEARNING_MODELS }))('%s', async (_, example) => {
+  it.each(Object.entries(EXPANDED_MODELS))('%s', async (_, example) => {
     const bytes = onnxModel(example.model);
     const graph = parseModel(bytes);
     const feeds = [1, 2, 3, 4].map((seed) => feedsOf(example, seed));

@@ -81,6 +81,8 @@ describe('parseModel', () => {
     expect(refusal(onnxModel(missing)).message).toMatch(/'lost'.*'adding'/);
   });
 
+  it('refuses an output without a name', () => expect(refusal(onnxModel({ ...good, outputs: [''] })).message).toMatch(/no name/));
+
   it('refuses a tensor that is defined twice', () => {
     expect(refusal(onnxModel({ ...good, nodes: [...good.nodes, { ...good.nodes[0]!, name: 'again' }] })).message).toMatch(/defined twice/);
   });
@@ -129,6 +131,42 @@ describe('parseModel', () => {
     expect(Array.from(parseModel(external, new Map([['w.bin', file]])).constants.get('w')!.data)).toEqual([1, 2, 3, 4]);
     expect(refusal(external).message).toMatch(/'w.bin', which was not given/);
     expect(refusal(external, new Map([['w.bin', file.subarray(0, 19)]])).message).toMatch(/outside/);
+  });
+
+  it('writes functions of the model in place of their calls, with the attributes of the call or their own', () => {
+    const leaky = {
+      name: 'Soft',
+      domain: 'own',
+      input: ['a'],
+      output: ['b'],
+      attribute: ['slope'],
+      node: [
+        { opType: 'Neg', input: ['a'], output: ['t'] },
+        { opType: 'LeakyRelu', input: ['t'], output: ['b'], attribute: [{ name: 'alpha', refAttrName: 'slope', type: 1 }] },
+      ],
+    };
+    const twice = {
+      name: 'Twice',
+      domain: 'own',
+      input: ['x'],
+      output: ['z'],
+      node: [
+        { opType: 'Soft', domain: 'own', input: ['x'], output: ['t'], attribute: [{ name: 'slope', type: 1, f: 0.5 }] },
+        { opType: 'Soft', domain: 'own', input: ['t'], output: ['z'], attribute: [{ name: 'slope', type: 1, f: 0.25 }] },
+      ],
+    };
+    const message = modelMessage({ nodes: [], inputs: { t: [2] }, outputs: ['y'] });
+    message.graph.node = [{ opType: 'Twice', domain: 'own', input: ['t'], output: ['y'] }];
+    const encode = (functions: object[]): Uint8Array =>
+      encodeMessage('Model', { ...message, functions: functions.map((one) => encodeMessage('Function', one)) });
+    const graph = parseModel(encode([leaky, twice]));
+    expect(graph.nodes.map((node) => node.operator)).toEqual(['Neg', 'LeakyRelu', 'Neg', 'LeakyRelu']);
+    const feeds = new Map([['t', { type: 'float32' as const, dims: [2], data: Float32Array.of(4, -4) }]]);
+    // 4 → −4 → −2 → 2; −4 → 4 → −4 → −1
+    expect(Array.from(evaluateGraph(graph, feeds).get('y')!.data)).toEqual([2, -1]);
+    expect(refusal(encode([leaky])).message).toMatch(/'own'/);
+    const endless = { ...twice, node: [{ opType: 'Twice', domain: 'own', input: ['x'], output: ['z'] }] };
+    expect(refusal(encode([endless])).message).toMatch(/deep/);
   });
 
   it('refuses damaged subgraphs, foreign domains and strings by name', () => {

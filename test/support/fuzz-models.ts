@@ -6,7 +6,6 @@ import { elementCount, tensor } from '../../core/onnx/tensor.ts';
 import { compileModel } from '../../core/quantize/compile.ts';
 import { EXPANDED_MODELS } from './expanded-models.ts';
 import { FIXTURE_MODELS, fixtureModel } from './fixtures.ts';
-import { LEARNING_MODELS } from './learning-models.ts';
 import { mutateBytes } from './mutate.ts';
 import { mutateModel } from './mutate-model.ts';
 import { onnxModel } from './onnx.ts';
@@ -14,7 +13,7 @@ import { Random } from './random.ts';
 
 const MAX_INPUT = 1 << 16;
 /** One file in so many is compiled to the end. */
-const COMPILE_EVERY = 4;
+const COMPILE_EVERY = 16;
 
 export interface FuzzedModels {
   readonly accepted: number;
@@ -48,7 +47,7 @@ function importDamaged(bytes: Uint8Array, compiles: boolean): 'accepted' | 'refu
 /** A damaged file: bytes of a small real model or of one around a wide operator, or such a model with its meaning damaged. */
 function damagedFiles(r: Random): () => Uint8Array {
   const real = FIXTURE_MODELS.map((name) => fixtureModel(name).onnx).filter((onnx) => onnx.length < 70_000);
-  const models = Object.values({ ...EXPANDED_MODELS, ...LEARNING_MODELS }).map(({ model }) => model);
+  const models = Object.values(EXPANDED_MODELS).map(({ model }) => model);
   const files = [...real, ...models.map(onnxModel)];
   return () => (r.chance(0.5) ? mutateBytes(r, r.pick(files)) : onnxModel(mutateModel(r, r.pick(models))));
 }

@@ -1,4 +1,4 @@
-import type { ExpandedModel } from './expanded-models.ts';
+import type { ExpandedModel } from './expanded-model.ts';
 import type { TestAttribute, TestNode } from './onnx.ts';
 
 const LEARNING = 'ai.onnx.ml';

@@ -123,6 +123,8 @@ const split: Evaluate = (node, inputs) => {
   const x = input(node, inputs, 0);
   const axis = normalizeAxis(intAttribute(node, 'axis', 0), x.dims.length);
   const count = intAttribute(node, 'num_outputs', node.outputs.length);
+  if (!(count >= 1 && count <= Math.max(1, x.dims[axis]!, node.outputs.length)))
+    refuseNode(node, `${count} parts of ${x.dims[axis]} values`);
   const chunk = Math.ceil(x.dims[axis]! / count);
   const given = inputs[1] ? Array.from(inputs[1].data) : intsAttribute(node, 'split');
   const sizes = given ?? Array.from({ length: count }, (_, i) => Math.min(chunk, x.dims[axis]! - i * chunk));

@@ -166,10 +166,18 @@ function unroll(
   return cells;
 }
 
+/** Weights [directions, gates·hidden, features] and [directions, gates·hidden, hidden]. */
+function checkWeights(node: GraphNode, plan: RecurrentPlan, w: Tensor, r: Tensor): void {
+  const rows = plan.directions.length * plan.gates * plan.hidden;
+  if (w.data.length !== rows * plan.features || r.data.length !== rows * plan.hidden || !(plan.hidden > 0))
+    refuseNode(node, `weights ${w.dims.join('x')} and ${r.dims.join('x')} do not fit ${plan.features} features and ${plan.hidden} units`);
+}
+
 const recurrent: Evaluate = (node, inputs) => {
   const x = input(node, inputs, 0);
   const plan = recurrentPlan(node, x.dims);
   const { steps, batch, hidden } = plan;
+  checkWeights(node, plan, input(node, inputs, 1), input(node, inputs, 2));
   const d = plan.directions.length;
   if (inputs[4]?.data.some((length) => length !== steps)) refuseNode(node, 'sequences of different lengths are not supported');
   const y = allocate(x.type, steps * d * batch * hidden);

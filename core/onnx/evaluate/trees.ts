@@ -28,6 +28,9 @@ export interface Ensemble {
   readonly binary: boolean;
 }
 
+/** Classes or targets of one ensemble. */
+const MOST_OUTPUTS = 65_536;
+
 function numbers(node: GraphNode, name: string): readonly number[] {
   const direct = node.attributes.get(name);
   if (Array.isArray(direct)) return direct as number[];
@@ -80,6 +83,8 @@ export function readEnsemble(node: GraphNode): Ensemble {
   const labels = node.attributes.get('classlabels_int64s') as readonly number[] | undefined;
   const stringLabels = stringsAttribute(node, 'classlabels_strings');
   const classes = classifier ? labels?.length || stringLabels?.length || highest + 1 : Number(node.attributes.get('n_targets') ?? 1);
+  if (!(classes >= 1 && classes <= MOST_OUTPUTS && highest < classes))
+    refuseNode(node, `votes for output ${highest} of ${classes}, of which there may be ${MOST_OUTPUTS}`);
   const aggregate = stringAttribute(node, 'aggregate_function', 'SUM');
   return {
     trees: [...trees.values()],

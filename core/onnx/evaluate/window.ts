@@ -24,6 +24,9 @@ export interface Window {
   readonly rank: 1 | 2;
 }
 
+/** Taps of all places of a window, so that no node takes minutes. */
+const MOST_TAPS = 2 ** 31;
+
 function two(values: readonly number[] | undefined, rank: number, fallback: number): [number, number] {
   const given = values ?? [];
   return rank === 1 ? [fallback, given[0] ?? fallback] : [given[0] ?? fallback, given[1] ?? fallback];
@@ -71,7 +74,8 @@ export function windowOf(node: GraphNode, dims: readonly number[], kernelShape: 
   const out = [0, 1].map((axis) =>
     outputSize(spatial[axis]!, kernel[axis]!, stride[axis]!, dilation[axis]!, before[axis]!, after[axis]!, ceil),
   );
-  if (!isBounded([...kernel]) || !isBounded([dims[0]!, dims[1]!, ...out]))
+  const taps = out[0]! * out[1]! * kernel[0] * kernel[1];
+  if (taps > MOST_TAPS || !isBounded([...kernel]) || !isBounded([dims[0]!, dims[1]!, ...out]))
     refuseNode(node, `a window of ${kernel.join('x')} with ${out.join('x')} places is too large`);
   if (out[0]! < 1 || out[1]! < 1) refuseNode(node, `the window does not fit into an input of ${dims.join('x')}`);
   return {

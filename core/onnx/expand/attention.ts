@@ -222,6 +222,8 @@ function rotary(b: Builder): readonly string[] {
   const [batch, , length, width] = dims;
   const turned = intAttribute(node, 'rotary_embedding_dim', 0) || width;
   const half = turned / 2;
+  if (!(turned > 0 && turned <= width && Number.isInteger(half)))
+    refuseNode(node, `${turned} of ${width} values cannot be turned in pairs`);
   const interleaved = intAttribute(node, 'interleaved', 0) === 1;
   if (hidden !== 0 && hidden !== width) refuseNode(node, `heads of ${hidden} values`);
   const spread = (cache: Given): string => {
