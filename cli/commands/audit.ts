@@ -4,6 +4,7 @@ import { AssayError } from '../../core/errors.ts';
 import { checkCarrier, readModelDirectory } from '../../runtime/model-directory.ts';
 import { cancellable } from '../abort.ts';
 import { createOutput, type Output } from '../output.ts';
+import { phasePrinter } from './setup.ts';
 
 interface Options {
   readonly key?: string;
@@ -13,7 +14,9 @@ interface Options {
 
 export function auditCommand(): Command {
   return new Command('audit')
-    .description('Compile the circuit again and check program, carrier, circuit, keys and provenance; exit code 1 when one is wrong')
+    .description(
+      'Compile the circuit again, check program, carrier, circuit, keys and provenance, and prove a run; exit code 1 when one is wrong',
+    )
     .argument('<dir>', 'folder with a setup')
     .option('--key <file>', "a proving key to check in place of the folder's own")
     .option('--ptau <file>', 'the powers of tau of the setup: also check every point of the key (minutes)')
@@ -23,9 +26,8 @@ export function auditCommand(): Command {
 async function audit(directory: string, { key, ptau }: Options, output: Output): Promise<void> {
   output.progress('compiling the circuit again');
   const files = { ...(key === undefined ? {} : { zkey: key }), ...(ptau === undefined ? {} : { ptau }) };
-  const report = await cancellable((signal) =>
-    auditKey(directory, { signal, onProgress: ({ phase }) => output.progress(phase), ...files }),
-  );
+  const onProgress = phasePrinter(output);
+  const report = await cancellable((signal) => auditKey(directory, { signal, onProgress, ...files }));
   const carrier = await auditCarrier(directory);
   const checks = [carrier, ...report.checks];
   const passed = report.passed && carrier.passed;
