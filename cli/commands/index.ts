@@ -51,6 +51,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Manage a prover's stake: ether, signing keys, earnings",
     load: async () => (await import('./stake.ts')).stakeCommand(),
   },
+  channel: {
+    summary: 'Lock stake behind the receipts of one customer, and free it again',
+    load: async () => (await import('./channel.ts')).channelCommand(),
+  },
   keystore: {
     summary: 'Keep a key in an encrypted file (Web3 Secret Storage)',
     load: async () => (await import('./keystore.ts')).keystoreCommand(),

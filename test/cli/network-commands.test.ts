@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { developmentAccount } from '../../cli/accounts.ts';
 import { type Anvil, startAnvil } from '../support/anvil.ts';
 import { assay, fixtures, launcher, problemsOf, scratch } from './assay.ts';
 
@@ -35,6 +36,34 @@ describe('assay deploy, register, stake', () => {
     expect(JSON.parse(first.stdout)).toMatchObject({ event: 'stake', free: '2500000000000000000', locked: '0' });
     const second = await assay('stake', ...options, '--withdraw', '1');
     expect(JSON.parse(second.stdout)).toMatchObject({ free: '1500000000000000000' });
+  });
+
+  it('opens, renews and shows a coverage channel, and releases none before its time', async () => {
+    const options = ['--rpc', anvil.url, '--deployment', deployment, '--json'];
+    const customer = developmentAccount(9).address;
+    const opened = JSON.parse((await assay('channel', 'open', customer, ...options, '--lock', '0.25', '--days', '2')).stdout);
+    expect(opened).toMatchObject({ event: 'channel', state: { customer, lock: '250000000000000000', disputed: '0' } });
+    const renewed = JSON.parse((await assay('channel', 'renew', opened.channel, ...options, '--lock', '0.5', '--days', '1')).stdout);
+    // Neither lock nor time ever shrinks.
+    expect(renewed.state).toEqual({ ...opened.state, lock: '750000000000000000' });
+    expect(JSON.parse((await assay('channel', 'show', opened.channel, ...options)).stdout).state).toEqual(renewed.state);
+    const early = await assay('channel', 'release', opened.channel, ...options);
+    expect(JSON.parse(early.stdout)).toMatchObject({ error: { code: 'CHANNEL_OPEN' } });
+    const none = await assay('channel', 'show', `0x${'7'.repeat(64)}`, ...options);
+    expect(JSON.parse(none.stdout)).toMatchObject({ error: { code: 'CHANNEL_UNKNOWN' } });
+  });
+});
+
+describe('assay keystore', () => {
+  it('writes a key that only its password opens', async () => {
+    const [file, passwordFile] = [path.join(folder, 'key.json'), path.join(folder, 'password')];
+    writeFileSync(passwordFile, 'secret\n');
+    const made = JSON.parse((await assay('keystore', 'new', file, '--password-file', passwordFile, '--json')).stdout);
+    const told = JSON.parse((await assay('keystore', 'address', file, '--json')).stdout);
+    expect(told.address).toBe(made.address.toLowerCase());
+    const again = await assay('keystore', 'new', file, '--password-file', passwordFile, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ error: { code: 'FILE_UNUSABLE' } });
+    expect((await assay('keystore', 'forget', file)).code).toBe(2);
   });
 });
 
