@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 /** `npm run bench -- NAME …`: each benchmark is a program of its own, with `--help`. */
-const BENCHMARKS = ['accuracy', 'exactness', 'execute', 'operators', 'serve', 'zk'] as const;
+const BENCHMARKS = ['accuracy', 'exactness', 'execute', 'operators', 'serve', 'workers', 'zk'] as const;
 
 const [name = '', ...rest] = process.argv.slice(2);
 const file = path.join(import.meta.dirname, `${name}.ts`);

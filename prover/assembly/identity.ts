@@ -3,7 +3,7 @@ import { type Address, type Hex, isAddress } from 'viem';
 import { z } from 'zod';
 import type { Hash } from '../../core/brand.ts';
 import { AssayError } from '../../core/errors.ts';
-import { modelRecord } from '../../core/program/identity.ts';
+import { type ModelRecord, modelRecord } from '../../core/program/identity.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { BindToRecord } from '../catalog.ts';
 import type { NodeChain } from '../chain.ts';
@@ -66,18 +66,23 @@ export function awaitIdentity(store: Store, options: WaitOptions): Promise<NodeI
   return appearing('deployment', () => load(store, identitySchema, COLLECTION, IDENTITY), options);
 }
 
+/** A record of the registry as workers read it. */
+export function recordDocument(record: Awaited<ReturnType<NodeChain['record']>> | ModelRecord): RecordDocument {
+  return {
+    creator: record.creator as Address,
+    royalty: record.royalty,
+    inputForm: record.inputForm,
+    keyHash: record.keyHash,
+    provenance: record.provenance,
+    members: Object.fromEntries(Object.entries(record).map(([name, value]) => [name, String(value)])),
+  };
+}
+
 /** Binds programs to the registry itself, and leaves what it said for workers, where there is a store. */
 export function bindToChain(chain: Pick<NodeChain, 'record'>, store?: Store): BindToRecord {
   return async (modelId, program) => {
     const record = await chain.record(modelId as Hex);
-    const document: RecordDocument = {
-      creator: record.creator,
-      royalty: record.royalty,
-      inputForm: record.inputForm,
-      keyHash: record.keyHash,
-      provenance: record.provenance,
-      members: Object.fromEntries(Object.entries(record).map(([name, value]) => [name, String(value)])),
-    };
+    const document = recordDocument(record);
     requireSame(program, document);
     await store?.put(`${COLLECTION}-models`, modelId, document);
     return { inputForm: record.inputForm };

@@ -1,0 +1,171 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command } from 'commander';
+import { cleanUp } from '../cli/cleanup.ts';
+import { type Child, startChild } from '../cli/supervise.ts';
+import { encodeProgram } from '../core/program/codec.ts';
+import { type ModelRecord, modelId as modelIdOf, modelRecord } from '../core/program/identity.ts';
+import { joinTensors } from '../core/tensor-list.ts';
+import { claimStore, recordDocument } from '../prover/assembly/identity.ts';
+import { queuePrefix } from '../prover/assembly/storage.ts';
+import { COLLECTION, orderedId } from '../prover/documents.ts';
+import { InputStore } from '../prover/inputs.ts';
+import { enqueue } from '../prover/jobs.ts';
+import { openRedisQueue } from '../prover/queue/bullmq.ts';
+import type { Queue } from '../prover/queue/port.ts';
+import type { Store } from '../prover/store/port.ts';
+import { openPostgres } from '../prover/store/postgres.ts';
+import { createLog } from '../runtime/log.ts';
+import { ladderDense, random, randomInputs } from '../test/circuits/build.ts';
+import { startPostgres } from '../test/support/postgres.ts';
+import { startRedis } from '../test/support/redis.ts';
+
+interface Options {
+  readonly rounds: string;
+  readonly jobs: string;
+  readonly json: boolean;
+}
+
+/** One stretch of work. */
+interface Stretch {
+  readonly perSecond: number;
+  /** Processor milliseconds of all workers a job: what others on the machine do not change. */
+  readonly cpu: number;
+}
+
+const IDENTITY = { chainId: 31_337, requests: `0x${'1'.repeat(40)}`, owner: `0x${'2'.repeat(40)}` } as const;
+const TICKS_A_SECOND = 100;
+const FORMS = 0;
+
+/** Processor seconds of a process and its threads. */
+function cpuOf({ pid }: Child): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
+}
+
+class Bench {
+  private next = 0;
+  private readonly folder: string;
+  private readonly config: string;
+  private readonly store: Store;
+  private readonly queue: Queue;
+  private readonly modelId: string;
+  private readonly input: string;
+
+  private constructor(parts: { folder: string; config: string; store: Store; queue: Queue; modelId: string; input: string }) {
+    this.folder = parts.folder;
+    this.config = parts.config;
+    this.store = parts.store;
+    this.queue = parts.queue;
+    this.modelId = parts.modelId;
+    this.input = parts.input;
+  }
+
+  /** A model that a core computes for some 20 ms, in a store and queue as the chain role leaves them. */
+  static async open(redis: string, database: string): Promise<Bench> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'assay-workers-'));
+    const program = ladderDense('workers', [4096, 4096, 4096, 4096, 10], 1);
+    const record: ModelRecord = modelRecord(program, { creator: IDENTITY.owner, royalty: 0 });
+    const modelId = modelIdOf(record);
+    writeFileSync(path.join(folder, 'program.assay'), encodeProgram(program));
+    const log = createLog({ name: 'bench', level: 'silent' });
+    const { store, artifacts } = await openPostgres({ url: database, log });
+    await claimStore(store, IDENTITY);
+    await store.put('node-models', modelId, recordDocument(record));
+    const inputs = new InputStore(artifacts, store);
+    const bytes = joinTensors(randomInputs(program, random(2)));
+    const { inputRoot } = await inputs.accept({ program, inputForm: FORMS }, bytes);
+    const queue = await openRedisQueue({ url: redis, prefix: queuePrefix(IDENTITY), log });
+    const config = path.join(folder, 'worker.json');
+    const models = [{ modelId, directory: folder }];
+    writeFileSync(config, JSON.stringify({ role: 'worker', redis, database, models, port: 0, sessionThreads: 1, runConcurrency: 2 }));
+    return new Bench({ folder, config, store, queue, modelId, input: inputRoot });
+  }
+
+  /** Lets some workers do some jobs. */
+  async stretch(count: number, jobs: number): Promise<Stretch> {
+    const workers = await Promise.all(Array.from({ length: count }, () => this.worker()));
+    await this.work(2 * count);
+    const before = workers.reduce((sum, each) => sum + cpuOf(each), 0);
+    const started = performance.now();
+    await this.work(jobs);
+    const seconds = (performance.now() - started) / 1_000;
+    const cpu = workers.reduce((sum, each) => sum + cpuOf(each), 0) - before;
+    await Promise.all(workers.map((each) => each.stop()));
+    return { perSecond: jobs / seconds, cpu: (1_000 * cpu) / jobs };
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+    await this.store.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private worker(): Promise<Child> {
+    const options = { name: `worker-${this.next++}`, log: path.join(this.folder, 'log'), startTimeout: 180_000 };
+    return startChild({ ...options, arguments: ['node', '--config', this.config] });
+  }
+
+  /** Asks for answers as the chain role does; resolves when all are ready to be claimed. */
+  private async work(jobs: number): Promise<void> {
+    const { waiting: before } = await this.queue.counts('claim');
+    const first = this.next;
+    this.next += jobs;
+    const request = { modelId: this.modelId, tier: 1, input: this.input, fee: '0', coverage: '0', callbackGas: 0, deadline: 2 ** 40 };
+    for (let i = 0; i < jobs; i++) {
+      const requestId = String(first + i);
+      await this.store.put(COLLECTION.requests, orderedId(requestId), { ...request, requestId, state: 'queued' });
+    }
+    await Promise.all(Array.from({ length: jobs }, (_, i) => enqueue(this.queue, 'run', { requestId: String(first + i) })));
+    while ((await this.queue.counts('claim')).waiting < before + jobs) await sleep(5);
+  }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+async function main({ rounds, jobs, json }: Options): Promise<void> {
+  const [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
+  const bench = await Bench.open(redis.url, postgres.url);
+  try {
+    const one: Stretch[] = [];
+    const two: Stretch[] = [];
+    for (let round = 0; round < Number(rounds); round++) {
+      one.push(await bench.stretch(1, Number(jobs)));
+      two.push(await bench.stretch(2, 2 * Number(jobs)));
+    }
+    const rates = (of: readonly Stretch[]): number => median(of.map(({ perSecond }) => perSecond));
+    const cpus = (of: readonly Stretch[]): number => median(of.map(({ cpu }) => cpu));
+    const ratio = median(one.map(({ perSecond }, i) => two[i]!.perSecond / perSecond));
+    const figures = {
+      one: rates(one),
+      two: rates(two),
+      ratio,
+      cpuOne: cpus(one),
+      cpuTwo: cpus(two),
+      rounds: one.map((each, i) => ({ one: each, two: two[i] })),
+    };
+    if (json) console.log(JSON.stringify(figures));
+    else {
+      console.log(`one worker:  ${figures.one.toFixed(1)} answers/s, ${figures.cpuOne.toFixed(1)} ms of processor each`);
+      console.log(`two workers: ${figures.two.toFixed(1)} answers/s, ${figures.cpuTwo.toFixed(1)} ms of processor each`);
+      console.log(`ratio, median of ${rounds} rounds: ${ratio.toFixed(2)} (the promise is 1.7)`);
+    }
+  } finally {
+    await bench.close();
+    await cleanUp();
+    await Promise.all([redis.stop('SIGKILL'), postgres.remove()]);
+  }
+}
+
+await new Command('workers')
+  .description('What a second worker process adds on a model that keeps a core busy. Needs redis-server and postgresql, and two free cores')
+  .option('--rounds <n>', 'times that one worker and then two are measured', '3')
+  .option('--jobs <n>', 'jobs of one worker in a round', '60')
+  .option('--json', 'one JSON object', false)
+  .action(main)
+  .parseAsync();
+process.exit();
