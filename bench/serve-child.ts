@@ -1,7 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { keccak256, toHash } from '../core/keccak.ts';
 import { joinTensors } from '../core/tensor-list.ts';
 import { COLLECTION } from '../prover/documents.ts';
+import { receiptName } from '../prover/receipts.ts';
 import { answerInput } from '../prover/run.ts';
 import { openModel } from '../runtime/session.ts';
 import { LADDER, random, randomInputs } from '../test/circuits/build.ts';
@@ -19,6 +21,8 @@ export interface Usage {
   /** Processor milliseconds, user and system, since the process began. */
   readonly cpu: number;
   readonly rssMiB: number;
+  /** Of that, what is no mapped file: the embedded store's pages are the kernel's to keep or drop. */
+  readonly anonymousMiB: number;
 }
 
 export interface Overhead {
@@ -34,6 +38,12 @@ const cpu = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 };
+
+/** 0 where the system does not tell. */
+function anonymous(): number {
+  if (!existsSync('/proc/self/status')) return 0;
+  return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1024;
+}
 
 async function each(count: number, work: (i: number) => Promise<unknown>): Promise<number> {
   const before = cpu();
@@ -70,6 +80,8 @@ async function signingSum({ service }: HttpNode): Promise<{ sum: number; count: 
 }
 
 let stored = 0;
+/** Time of the first receipt that is filled in: ten a millisecond. */
+const started = Date.now() - 1_000_000;
 
 async function fill(node: HttpNode, upTo: number): Promise<void> {
   const { id } = await node.service.infer({
@@ -82,7 +94,7 @@ async function fill(node: HttpNode, upTo: number): Promise<void> {
   const BATCH = 20_000;
   while (stored < upTo) {
     const batch = Array.from({ length: Math.min(BATCH, upTo - stored) }, (_, i) =>
-      toHash(keccak256(new TextEncoder().encode(`${stored + i}`))),
+      receiptName(toHash(keccak256(new TextEncoder().encode(`${stored + i}`))), started + Math.floor((stored + i) / 10)),
     );
     await Promise.all(batch.map((name) => node.store.put(COLLECTION.receipts, name, document)));
     stored += batch.length;
@@ -94,7 +106,7 @@ if (program === undefined || process.send === undefined) throw new Error('starte
 const node = await startHttpNode({ program });
 process.on('message', async (request: ChildRequest) => {
   if (request.ask === 'fill') await fill(node, request.upTo);
-  const usage: Usage = { cpu: cpu(), rssMiB: process.memoryUsage.rss() / 2 ** 20 };
+  const usage: Usage = { cpu: cpu(), rssMiB: process.memoryUsage.rss() / 2 ** 20, anonymousMiB: anonymous() };
   process.send?.(request.ask === 'overhead' ? await overhead(node, request.count) : usage);
 });
 process.on('disconnect', () => void node.close().then(() => process.exit(0)));

@@ -129,19 +129,15 @@ async function bench(options: Options, tell: (event: string, figures: object) =>
 
 /** Resident memory while so many requests are answered. */
 async function steadiness(server: Server, load: Load, questions: readonly Buffer[], requests: number, tell: Teller): Promise<void> {
-  const rss: number[] = [];
+  const seen: Usage[] = [];
   for (let answered = 0; answered < requests; ) {
     answered += (await load.closed(questions, 2_000)).answers;
-    rss.push((await server.ask<Usage>({ ask: 'usage' })).rssMiB);
+    seen.push(await server.ask<Usage>({ ask: 'usage' }));
   }
-  const tenth = Math.max(1, Math.floor(rss.length / 10));
-  tell('memory', {
-    requests,
-    afterFirstTenth: rss[tenth - 1],
-    middle: rss[Math.floor(rss.length / 2)],
-    end: rss.at(-1),
-    most: Math.max(...rss),
-  });
+  const tenth = seen[Math.floor(seen.length / 10)];
+  const of = (usage: Usage | undefined) => ({ anonymousMiB: usage?.anonymousMiB, rssMiB: usage?.rssMiB });
+  const most = Math.max(...seen.map(({ anonymousMiB }) => anonymousMiB));
+  tell('memory', { requests, afterFirstTenth: of(tenth), middle: of(seen[Math.floor(seen.length / 2)]), end: of(seen.at(-1)), most });
 }
 
 /** What a receipt costs beside few and beside many that are stored. */

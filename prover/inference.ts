@@ -11,7 +11,7 @@ import { type ReceiptDocument, receiptDocument } from './http-documents.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { InputStore } from './inputs.ts';
 import type { NodeMetrics } from './metrics.ts';
-import { type MadeReceipt, type ReceiptMaker, UNSECURED } from './receipts.ts';
+import { type MadeReceipt, type ReceiptMaker, receiptName, UNSECURED } from './receipts.ts';
 import { answerInput, type FaultPlan } from './run.ts';
 import type { Store } from './store/port.ts';
 
@@ -73,15 +73,17 @@ export class Inference {
         ? UNSECURED
         : await coverage.draw(channel, caller.customer, modelId, question.coverage);
     const drawn = performance.now();
-    const made = await maker.make({ modelId, inputRoot, outputRoot: listRoot(ran.outputs) }, backing, Math.floor(Date.now() / 1000));
+    const now = Date.now();
+    const made = await maker.make({ modelId, inputRoot, outputRoot: listRoot(ran.outputs) }, backing, Math.floor(now / 1000));
     metrics.receiptSeconds.observe((performance.now() - drawn) / 1000);
     metrics.receipts.inc({ backing: backing === UNSECURED ? 'unsecured' : 'channel' });
     // A receipt of a channel can become a claim: what its defence needs is kept before it leaves.
     if (backing !== UNSECURED) await inputs.keep(inputRoot as Hash, input, backing.expiry);
     if (backing !== UNSECURED && ran.fault !== undefined) await store.put(COLLECTION.receiptFaults, made.digest, ran.fault);
     const document = documentOf(made, ran.output, caller);
-    await store.put(COLLECTION.receipts, made.id, document);
-    return { id: made.id, document };
+    const id = receiptName(made.id, now);
+    await store.put(COLLECTION.receipts, id, document);
+    return { id, document };
   }
 }
 

@@ -22,7 +22,7 @@ export interface Answer {
 }
 
 export interface MadeReceipt extends SignedReceipt {
-  /** Name of the receipt: hash of digest and signature. */
+  /** Hash of digest and signature. */
   readonly id: string;
   /** EIP-712 digest: the claim's id once its customer opens it. */
   readonly digest: string;
@@ -31,6 +31,16 @@ export interface MadeReceipt extends SignedReceipt {
 const ZERO_WORD = `0x${'0'.repeat(64)}`;
 /** No lock answers for such a receipt; the signature alone does. */
 export const UNSECURED: Backing = { channel: ZERO_WORD, nonce: 0n, coverage: 0n, outstanding: 0n, expiry: 0 };
+
+const TIME_DIGITS = 12;
+
+/**
+ * Name under which a receipt is kept: the millisecond, then as much of its id as a word has room for. Names of one time lie together, so
+ * storing the millionth costs what the first did; nobody can guess one.
+ */
+export function receiptName(id: string, milliseconds: number): string {
+  return `0x${milliseconds.toString(16).padStart(TIME_DIGITS, '0')}${id.slice(2 + TIME_DIGITS)}`;
+}
 
 const WORD = 32;
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);

@@ -94,7 +94,7 @@ export const outputSchema = z.object({
 });
 
 export const answerSchema = z.object({
-  id: word.describe('name of the receipt'),
+  id: word.describe('name of the receipt: 6 bytes of milliseconds, then the end of the hash of its digest and signature'),
   output: hex.describe('canonical bytes of all outputs, joined'),
   backing: z.enum(['unsecured', 'channel']).describe('unsecured: a signature, and no lock that answers for it'),
   receipt: receiptSchema,

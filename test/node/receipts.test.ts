@@ -4,7 +4,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { describe, expect, it } from 'vitest';
 import { AssayError } from '../../core/errors.ts';
 import { fromHex } from '../../core/keccak.ts';
-import { ReceiptMaker, UNSECURED } from '../../prover/receipts.ts';
+import { ReceiptMaker, receiptName, UNSECURED } from '../../prover/receipts.ts';
 import { accountSigner, isNativeSigning, keySigner, signWithNoble } from '../../prover/signer.ts';
 import { receiptDigest, receiptId, signedReceiptSchema } from '../../verifier/receipt.ts';
 
@@ -87,6 +87,13 @@ describe('a receipt', () => {
       }),
       { ...seed, numRuns: 100 },
     );
+  });
+
+  it('is named by its time and the end of its hash, so that names sort by time', () => {
+    const hash = `0x${'ab'.repeat(32)}`;
+    expect(receiptName(hash, 0x0123456789ab)).toBe(`0x0123456789ab${'ab'.repeat(26)}`);
+    const times = [0, 1, 999, 1_790_000_000_000, 1_790_000_000_001, 2 ** 47];
+    expect(times.map((time) => receiptName(hash, time)).sort()).toEqual(times.map((time) => receiptName(hash, time)));
   });
 
   it('differs in its digest with every member', async () => {
