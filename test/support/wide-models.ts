@@ -2,6 +2,22 @@ import { BOOL, type ExpandedModel, FLOAT, float, INT8, INT32, MICROSOFT, scale, 
 
 /** Arithmetic, reductions, quantized and fused operators. */
 export const WIDE_MODELS: Readonly<Record<string, ExpandedModel>> = {
+  'what may vary as well: bounds, a slope, a divisor of both signs': {
+    model: {
+      nodes: [
+        { operator: 'ReduceMin', inputs: ['z'], outputs: ['low'], attributes: { keepdims: 0 } },
+        { operator: 'ReduceMax', inputs: ['z'], outputs: ['high'], attributes: { keepdims: 0 } },
+        { operator: 'Clip', inputs: ['x', 'low', 'high'], outputs: ['a'] },
+        { operator: 'PRelu', inputs: ['x', 'z'], outputs: ['b'] },
+        { operator: 'Sign', inputs: ['z'], outputs: ['s'] },
+        { operator: 'Add', inputs: ['z', 's'], outputs: ['d'] },
+        { operator: 'Div', inputs: ['x', 'd'], outputs: ['c'] },
+      ],
+      inputs: { x: [3, 8], z: [3, 8] },
+      outputs: ['a', 'b', 'c'],
+    },
+    ranges: { z: [-0.7, 0.7] },
+  },
   'remainders and quotients of integers': {
     model: {
       nodes: [

@@ -8,6 +8,8 @@ export interface Given {
   readonly dims: readonly number[];
   readonly type: ElementType;
   readonly constant: Tensor | undefined;
+  /** Whether the example holds values below zero. */
+  readonly negative?: boolean;
 }
 
 /** Operator set that the replacing nodes are written in. */

@@ -23,6 +23,10 @@ function wholeQuotient(b: Builder, dividend: string, divisor: string, type: Elem
 /** Division of integers truncates: sign(a)·sign(b)·⌊|a| / |b|⌋. A constant divisor makes a table of it. */
 function divide(b: Builder): readonly string[] | undefined {
   const [x, y] = [b.input(0), b.input(1)];
+  if (isFloat(x.type) && y.constant === undefined && y.negative === true) {
+    // Divisors are positive in an integer program: the sign goes to the dividend.
+    return [b.op('Div', [b.op('Mul', [x.name, b.op('Sign', [y.name])]), b.op('Abs', [y.name])])];
+  }
   if (isFloat(x.type) || (x.constant !== undefined && y.constant !== undefined) || y.constant !== undefined) return undefined;
   const to = elementTypeCode(x.type);
   const quotient = wholeQuotient(b, b.op('Abs', [x.name]), b.op('Abs', [y.name]), x.type);
@@ -37,8 +41,7 @@ function modulo(b: Builder): readonly string[] | undefined {
   if (y.constant !== undefined) return undefined;
   const truncates = intAttribute(b.node, 'fmod', 0) === 1;
   if (isFloat(x.type)) {
-    // Divisors are positive in an integer program: the sign goes to the dividend.
-    const quotient = b.op('Div', [b.op('Mul', [x.name, b.op('Sign', [y.name])]), b.op('Abs', [y.name])]);
+    const quotient = b.op('Div', [x.name, y.name]);
     const whole = truncates ? b.op('Mul', [b.op('Sign', [quotient]), b.op('Floor', [b.op('Abs', [quotient])])]) : b.op('Floor', [quotient]);
     return [b.op('Sub', [x.name, b.op('Mul', [whole, y.name])])];
   }
@@ -62,6 +65,22 @@ function power(b: Builder): readonly string[] | undefined {
   const logarithm = b.op('Log', [b.op('Max', [asFloat(b, base.name), b.scalar(1e-6)])]);
   const result = b.op('Exp', [b.op('Mul', [asFloat(b, exponent.name), logarithm])]);
   return [isFloat(base.type) ? result : b.op('Cast', [b.op('Round', [result])], { to: elementTypeCode(base.type) })];
+}
+
+/** Bounds that vary are minimum and maximum. */
+function clip(b: Builder): readonly string[] | undefined {
+  const [low, high] = [b.optional(1), b.optional(2)];
+  if ([low, high].every((bound) => bound === undefined || bound.constant !== undefined)) return undefined;
+  const raised = low === undefined ? b.input(0).name : b.op('Max', [b.input(0).name, low.name]);
+  return [high === undefined ? raised : b.op('Min', [raised, high.name])];
+}
+
+/** A slope that varies. */
+function prelu(b: Builder): readonly string[] | undefined {
+  const [x, slope] = [b.input(0), b.input(1)];
+  if (slope.constant !== undefined) return undefined;
+  const below = b.op('Mul', [b.op('Min', [x.name, b.scalar(0)]), slope.name]);
+  return [b.op('Add', [b.op('Relu', [x.name]), below])];
 }
 
 const xor = (b: Builder): readonly string[] => [b.op('Not', [b.op('Equal', [b.input(0).name, b.input(1).name])])];
@@ -89,9 +108,11 @@ function localResponse(b: Builder): readonly string[] {
 
 export const ELEMENTWISE_EXPANSIONS: Readonly<Record<string, Expansion>> = {
   CastLike: { expand: castLike },
+  Clip: { expand: clip, when: (node) => node.inputs.length > 1 },
   Div: { expand: divide },
   LRN: { expand: localResponse },
   Mod: { expand: modulo },
+  PRelu: { expand: prelu },
   Pow: { expand: power },
   Xor: { expand: xor },
 };

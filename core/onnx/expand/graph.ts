@@ -28,7 +28,9 @@ export function expandGraph(graph: Graph, feeds: Feeds): Graph {
   for (let pass = 0; pass < MAX_PASSES && current.nodes.some((node) => expansionOf(node) !== undefined); pass++) {
     const varying = varyingNames(current);
     const seen = new Map<string, Tensor>();
+    const negative = new Set<string>();
     const keep = (name: string, value: Tensor): void => {
+      if (value.data.some((v) => v < 0)) negative.add(name);
       seen.set(name, varying.has(name) ? { ...value, data: value.data.subarray(0, 0) } : value);
     };
     for (const input of current.inputs) keep(input.name, feeds.get(input.name)!);
@@ -37,7 +39,7 @@ export function expandGraph(graph: Graph, feeds: Feeds): Graph {
       const constant = current.constants.get(name);
       const value = constant ?? seen.get(name);
       if (value === undefined) return undefined;
-      return { name, dims: value.dims, type: value.type, constant: varying.has(name) ? undefined : value };
+      return { name, dims: value.dims, type: value.type, constant: varying.has(name) ? undefined : value, negative: negative.has(name) };
     };
     const constants = new Map(current.constants);
     let changed = false;
