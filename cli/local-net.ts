@@ -16,6 +16,8 @@ import { type Child, startChild } from './supervise.ts';
 /** A chain of one's own with the contracts on it. */
 export interface LocalNet {
   readonly rpc: string;
+  /** Process of the chain. */
+  readonly chainPid: number;
   readonly client: Client;
   readonly deployment: DeployedAssay;
   /** Holds the deployment file, and a folder for each process. */
@@ -51,6 +53,7 @@ export async function startLocalNet(options: LocalNetOptions): Promise<LocalNet>
   const senders = new Map<number, Sender>();
   return {
     rpc: anvil.url,
+    chainPid: anvil.pid,
     client,
     deployment,
     directory: options.directory,
@@ -118,7 +121,13 @@ export async function startNodeProcess(net: LocalNet, { name, account, settings 
     name,
     arguments: ['node', '--config', config],
     // Not what the user's shell says of other nodes: this one keeps to its own directory.
-    environment: { [ROLES.node.variable]: developmentKey(account), REDIS_URL: '', DATABASE_URL: '', REDIS_URL_FILE: '', DATABASE_URL_FILE: '' },
+    environment: {
+      [ROLES.node.variable]: developmentKey(account),
+      REDIS_URL: '',
+      DATABASE_URL: '',
+      REDIS_URL_FILE: '',
+      DATABASE_URL_FILE: '',
+    },
     log: path.join(net.directory, `${name}.log`),
   });
   return { ...child, url: String(child.facts.url) };

@@ -31,6 +31,8 @@ export interface RoleNet {
   logOf(name: string): string;
   /** Asks on chain; an input that is not in calldata goes to the node at `api`. @returns the request, and the right answer to it */
   ask(tier: Tier, image: number, api?: string): Promise<Asked>;
+  /** One image as a question over HTTP, and the right answer to it. */
+  question(tier: Tier, image: number): { readonly modelId: Hex; readonly bytes: Uint8Array; readonly expected: Hex };
   /** Status by name, and the answers that the chain has seen. */
   seen(asked: Asked): Promise<{ readonly status: string; readonly answers: readonly Hex[] }>;
   stop(): Promise<void>;
@@ -66,6 +68,12 @@ export async function startRoleNet(options: { readonly seconds?: number } = {}):
   const shared = { redis: redis.url, database: postgres.url, models: served, port: 0, drainSeconds: 5 };
   const chain = { rpc: net.rpc, deployment: deploymentFileIn(directory), pollMilliseconds: 250 };
   const logFile = (name: string): string => path.join(directory, `${name}.log`);
+  const tensorsOf = (tier: Tier, image: number) => {
+    const model = tier === 'zk' ? DEMO_MODELS.proved : DEMO_MODELS.optimistic;
+    const { program, registered } = models[tier]!;
+    const tensors = prepareInput(program, imageCase(model, images, image).inputs);
+    return { tensors, registered, expected: bytesToHex(joinTensors(outputsOf(program, execute(program, tensors)))) };
+  };
   return {
     net,
     redis,
@@ -79,9 +87,8 @@ export async function startRoleNet(options: { readonly seconds?: number } = {}):
     },
     logOf: logFile,
     ask: async (tier, image, api) => {
-      const { program, registered } = models[tier]!;
+      const { tensors, registered, expected } = tensorsOf(tier, image);
       const { client, deployment } = net;
-      const tensors = prepareInput(program, imageCase(tier === 'zk' ? DEMO_MODELS.proved : DEMO_MODELS.optimistic, images, image).inputs);
       const input = await nameInput(client, deployment, registered.modelId, tier, tensors);
       if (!input.inCalldata && api !== undefined) await uploadInput(api, registered.modelId, input.bytes);
       const { id } = await ask(client, deployment, net.sender(REQUESTER), {
@@ -89,7 +96,11 @@ export async function startRoleNet(options: { readonly seconds?: number } = {}):
         seconds: options.seconds ?? 900,
         inputUri: '',
       });
-      return { id, expected: bytesToHex(joinTensors(outputsOf(program, execute(program, tensors)))) };
+      return { id, expected };
+    },
+    question: (tier, image) => {
+      const { tensors, registered, expected } = tensorsOf(tier, image);
+      return { modelId: registered.modelId, bytes: joinTensors(tensors), expected };
     },
     seen: async ({ id }) => {
       const { client, deployment } = net;
