@@ -21,6 +21,15 @@ export function rescale(q: Quantizer, id: number, node: RescaleNode): IntegerTen
   const out = quantizationOf(q, id);
   const rows: RealRow[] = Array.from(node.a, (a, c) => ({ a, b: node.b[c]!, bias: node.bias[c]! }));
   const sources = node.sources.map((source) => integerTensor(q, source));
+  const { channels, quantization } = sources[0]!;
+  if (channels !== undefined) {
+    // Every column as if it had the tensor's one scale and zero.
+    const each = channels.map((own, c): RealRow => {
+      const { a, b, bias } = rows[c % rows.length]!;
+      return { a: (a * own.scale) / quantization.scale, b, bias: bias + a * own.scale * (quantization.zero - own.zero) };
+    });
+    return { position: emitRescale(q, sources, each, out, node.bounds, { channelInner: 1, innerB: 1 }), quantization: out };
+  }
   return { position: emitRescale(q, sources, rows, out, node.bounds, node), quantization: out };
 }
 

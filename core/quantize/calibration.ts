@@ -60,7 +60,19 @@ export function declaredFeeds(graph: Graph, random: () => number): Map<string, T
   return feeds;
 }
 
-/** A neighbour of a real example: values jittered by a tenth of their spread and scaled a little; integers shuffled. */
+/** Whether values are columns of different scales, each to be jittered by its own: the largest far beyond the middle one. */
+function isTableRow({ dims, data }: Tensor): boolean {
+  if (dims.length > 2 || data.length < 2 || data.length > 256) return false;
+  const sizes = Array.from(data, Math.abs)
+    .filter((size) => size > 0)
+    .sort((a, b) => a - b);
+  return sizes.length > 1 && sizes.at(-1)! > 30 * sizes[sizes.length >> 1]!;
+}
+
+/**
+ * A neighbour of a real example: values jittered by a tenth of their spread (in a table's row: of themselves) and scaled a little;
+ * integers shuffled.
+ */
 export function neighbour(feeds: Feeds, random: () => number): Map<string, Tensor> {
   const result = new Map<string, Tensor>();
   for (const [name, value] of feeds) {
@@ -84,7 +96,10 @@ export function neighbour(feeds: Feeds, random: () => number): Map<string, Tenso
     }
     const spread = Math.sqrt(square / Math.max(1, data.length));
     const gain = 0.8 + 0.4 * random();
-    const jittered = Array.from(data, (v) => Math.min(high, Math.max(low, v * gain + 0.1 * spread * gaussian(random))));
+    const isTable = isTableRow(value);
+    const jittered = Array.from(data, (v) =>
+      isTable ? v * (gain + 0.1 * gaussian(random)) : Math.min(high, Math.max(low, v * gain + 0.1 * spread * gaussian(random))),
+    );
     result.set(name, tensor(value.type, value.dims, jittered));
   }
   return result;
@@ -101,7 +116,7 @@ const MIN_CASES = 16;
 const RANGE_ROWS = 64;
 
 /**
- * Rows beyond those of `calibrationSet` that only widen ranges: the user's others, then neighbours of all of them.
+ * Rows beyond those of `calibrationSet` that only widen ranges: the user's others; of few, neighbours.
  * @param most how many
  */
 export function* rangeFeeds(
@@ -116,7 +131,7 @@ export function* rangeFeeds(
   const others = cases.filter((_, i) => !used.has(i));
   const count = Math.min(others.length, most);
   for (let i = 0; i < count; i++) yield feedsOf(graph, others[Math.floor((i * others.length) / count)]!);
-  const made = Math.min(most, RANGE_ROWS - set.feeds.length) - count;
+  const made = set.given < MIN_CASES ? Math.min(most, RANGE_ROWS - set.feeds.length) - count : 0;
   for (let i = 0; i < made; i++) yield set.given === 0 ? declaredFeeds(graph, random) : neighbour(set.feeds[i % set.given]!, random);
 }
 

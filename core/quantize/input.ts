@@ -1,6 +1,8 @@
 import type { InputNode } from '../onnx/lower/net.ts';
+import { allocate } from '../tensor.ts';
+import { columnQuantizations } from './columns.ts';
 import type { IntegerTensor } from './emitter.ts';
-import { toIntegers } from './integers.ts';
+import { toInteger } from './integers.ts';
 import { classOf, type Quantizer, quantizationOf } from './quantizer.ts';
 
 /** Step of a grid of at most 256 values on which all the given ones lie (pixels), or undefined. */
@@ -34,14 +36,26 @@ export function input(q: Quantizer, id: number, node: InputNode): IntegerTensor 
       own.quantization = { type: 'u8', scale: grid.step, zero };
     else if (grid !== undefined && grid.low < 0) own.quantization = { type: 'u8', scale: grid.step, zero };
   }
+  const columns = own.quantization === undefined ? columnQuantizations(q, id, node, own) : undefined;
+  if (columns !== undefined) {
+    const scale = Math.max(...columns.map((column) => column.scale));
+    const isEven = columns.every(({ zero }) => zero === columns[0]!.zero);
+    own.quantization = { type: own.type, scale, zero: isEven ? columns[0]!.zero : 128 };
+  }
   const quantization = quantizationOf(q, id);
+  const of = columns ?? [quantization];
   q.emitter.label = node.name;
   return {
     position: q.emitter.input(
       quantization.type,
       node.length,
-      runs.map((values) => toIntegers(values, quantization)),
+      runs.map((values) => {
+        const out = allocate(quantization.type, values.length);
+        for (let e = 0; e < out.length; e++) out[e] = toInteger(values[e]!, of[e % of.length]!);
+        return out;
+      }),
     ),
     quantization,
+    ...(columns !== undefined && { channels: columns }),
   };
 }

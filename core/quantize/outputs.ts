@@ -11,8 +11,15 @@ const MAX_SCALES = 8192;
 const FREE = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
 
 export function interfaceOf(name: string, dims: readonly number[], tensor: IntegerTensor): TensorInterface {
-  const { type, scale, zero } = tensor.quantization;
-  return { name, dims, type, scales: [scale], zeroPoints: [zero], axis: 0 };
+  const own = tensor.channels ?? [tensor.quantization];
+  return {
+    name,
+    dims,
+    type: tensor.quantization.type,
+    scales: own.map(({ scale }) => scale),
+    zeroPoints: own.map(({ zero }) => zero),
+    axis: tensor.channels === undefined ? 0 : dims.length - 1,
+  };
 }
 
 /** The same integers at the end of the program, in another type where asked. */

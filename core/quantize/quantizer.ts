@@ -120,7 +120,10 @@ export function rescaleRows(
   const limit = ({ a, b }: { a: number; b: number }): number => Math.abs(a) * magnitudes[0] + Math.abs(b) * magnitudes[1] + 2 * span;
   const most = Math.max(...ratios.map(({ a, b }) => Math.max(Math.abs(a), Math.abs(b))), 1e-30);
   // A multiplier's rounding shows in the result as often as its source has steps.
-  const least = out.type === 'u8' ? 0 : Math.ceil(Math.log2(Math.max(...magnitudes.filter((m) => m <= 65536), 1))) + 3;
+  const largest = (pick: 'a' | 'b'): number => Math.max(...ratios.map((ratio) => Math.abs(ratio[pick])), 1e-30);
+  const enough = (pick: 'a' | 'b', size: number): number =>
+    size <= 65536 ? Math.ceil(Math.log2(Math.max(size, 1))) + 3 : 16 - Math.floor(Math.log2(largest(pick)));
+  const least = out.type === 'u8' ? 0 : Math.max(enough('a', magnitudes[0]), second === undefined ? 0 : enough('b', magnitudes[1]));
   let shift = whole ? 0 : Math.min(47, Math.max(least, bits - Math.ceil(Math.log2(most))));
   for (; ; shift--) {
     const factor = 2 ** shift;

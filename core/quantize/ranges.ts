@@ -20,7 +20,8 @@ function softmaxRows(net: Net): (number | undefined)[] {
   return width.map((own, id) => (other.has(id) ? undefined : own));
 }
 
-class Tally {
+/** What was seen of one tensor, or of one column of it. */
+export class Tally {
   masked = false;
   low = 0;
   high = 0;

@@ -395,6 +395,53 @@ function squeezeExcite(): ZooModel {
   return s.build('squeeze and excite with SiLU', undefined, 16);
 }
 
+/** Columns as tables have them: years, an income, a share. */
+const COLUMNS = [1, 60, 50_000, 0.01, 3000, 12];
+
+function table(isScaled: boolean): ZooModel {
+  const s = new Sketch(16);
+  let column = 0;
+  s.input('row', [1, 6], (random) => COLUMNS[column++ % 6]! * (0.5 + gaussian(random)));
+  if (isScaled) {
+    s.next('Sub', [
+      s.constant(
+        [6],
+        COLUMNS.map((c) => 0.5 * c),
+      ),
+    ]);
+    s.next('Div', [s.constant([6], COLUMNS)]);
+    s.dense(6, 24);
+  } else {
+    const random = randomSource(17);
+    s.next('Gemm', [
+      s.constant(
+        [6, 24],
+        Array.from({ length: 144 }, (_, i) => (0.5 * gaussian(random)) / COLUMNS[Math.floor(i / 24)]!),
+      ),
+    ]);
+  }
+  s.next('Tanh');
+  s.dense(24, 1);
+  return s.build(`a table's row, ${isScaled ? 'scaled first' : 'as it is'}`);
+}
+
+function paddedTokens(): ZooModel {
+  const s = new Sketch(18);
+  const x = s.input('x', [1, 6, 8]);
+  s.input('mask', [1, 6], (random) => (random() < 0.7 ? 1 : 0), 7);
+  s.next('Cast', [], { to: 1 });
+  const one = s.constant([1], [1]);
+  s.node('Sub', [one, s.next('Identity')]);
+  const mask = s.next('Mul', [s.constant([1], [-10_000])]);
+  const [q, k, v] = [1, 1, 1].map((by) => s.from(x).project(8, 8, by / Math.sqrt(8))) as [string, string, string];
+  s.node('MatMul', [q, s.from(k).next('Transpose', [], { perm: [0, 2, 1] })]);
+  s.next('Add', [mask]);
+  s.node('MatMul', [s.next('Softmax', [], { axis: -1 }), v]);
+  s.next('ReduceMean', [], { axes: [1], keepdims: 0 });
+  s.dense(8, 3);
+  return s.build('attention under a padding mask of -10000', undefined, 15);
+}
+
 export const ZOO: readonly (() => ZooModel)[] = [
   mlpWithBatchNorm,
   depthwise,
@@ -413,4 +460,7 @@ export const ZOO: readonly (() => ZooModel)[] = [
   softmaxed,
   sequence,
   squeezeExcite,
+  () => table(true),
+  () => table(false),
+  paddedTokens,
 ];

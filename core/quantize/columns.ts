@@ -1,0 +1,41 @@
+import type { InputNode, NetNode } from '../onnx/lower/net.ts';
+import type { Quantization } from './emitter.ts';
+import type { QuantizationClass } from './quantization.ts';
+import { coveringSeen, type Quantizer } from './quantizer.ts';
+import { Tally } from './ranges.ts';
+
+/** Columns whose ranges differ by less than this share a scale: pixels, spectra. */
+const UNEVEN = 4;
+const MAX_COLUMNS = 4096;
+
+/** Whether a node can read columns of different scales: its weights or multipliers take up the difference. */
+function readsColumns(node: NetNode, columns: number): boolean {
+  if (node.kind === 'linear') {
+    const { window: w } = node;
+    return w.channels === columns && w.kernelHeight * w.kernelWidth === 1 && w.padTop + w.padLeft === 0;
+  }
+  return (
+    node.kind === 'rescale' && node.sources.length === 1 && (node.a.length === 1 || (node.channelInner === 1 && node.a.length === columns))
+  );
+}
+
+/**
+ * Quantizations of an input's columns (its last axis) where one scale would drown some of them: a table's row with an age and an income.
+ * Undefined where one will do, or where something reads the input that needs one.
+ */
+export function columnQuantizations(q: Quantizer, id: number, node: InputNode, own: QuantizationClass): Quantization[] | undefined {
+  const columns = node.dims.at(-1) ?? 1;
+  const isOutput = q.net.outputs.some((output) => output.node === id);
+  if (columns < 2 || columns > MAX_COLUMNS || isOutput || own.exact || own.members.length > 1 || own.type === 'i32') return undefined;
+  const readers = q.net.nodes.filter(({ sources }) => sources.includes(id));
+  if (!readers.every((reader) => readsColumns(reader, columns))) return undefined;
+  const tallies = Array.from({ length: columns }, () => new Tally());
+  for (const values of q.runs)
+    values[id]!.forEach((v, e) => {
+      tallies[e % columns]!.add(v, true);
+    });
+  const ranges = tallies.map((tally) => tally.range());
+  const spans = ranges.map(({ low, high }) => high - low).filter((span) => span > 0);
+  if (spans.length < 2 || Math.max(...spans) < UNEVEN * Math.min(...spans)) return undefined;
+  return ranges.map((range) => coveringSeen(q, own.type, range, own.steps));
+}
