@@ -66,6 +66,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   const clocks = await readClocks(chain.client, chain.addresses.board);
   const defence = {
     isOpen: (...demand: Parameters<NodeChain['isDemandOpen']>) => chain.isDemandOpen(...demand),
+    isClaimOpen: async (claimId: string) => (await chain.claimView(claimId)).open,
     rootsOf: async (claimId: string) => (await material.traces.get(claimId)).roots,
     dataOf: (...unit: Parameters<ClaimMaterial['dataOf']>) => material.dataOf(...unit),
     postRoots: (...roots: Parameters<NodeChain['postRoots']>) => chain.postRoots(...roots),
@@ -73,7 +74,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   };
   // Where all of an answer's time is short, half of it is when it runs low.
   const alarmSeconds = Math.min(parts.alarmSeconds, Math.floor(clocks.response / 2));
-  const defender = new Defender({ store, queue, defence, log, alarmSeconds, metrics });
+  const defender = new Defender({ store, defence, log, alarmSeconds, metrics });
   const finality = {
     quietEnd: (claimedAt: number) => claimedAt + clocks.window + 1,
     standing: (claimId: string) => chain.standing(claimId),
@@ -114,6 +115,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
       await reconciler.stop();
       await checks.close();
       await stopFollowing();
+      await defender.stop();
       await finalizer.idle();
       await collector.idle();
       await fetcher.stop();

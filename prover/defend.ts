@@ -2,9 +2,7 @@ import type { Hash } from '../core/brand.ts';
 import { TENSOR_ROOTS, type Unit } from '../core/dispute/units.ts';
 import { type Log, revertOf } from '../runtime/log.ts';
 import { below, COLLECTION, checked, type DemandDocument, demandKey, demandSchema, orderedId } from './documents.ts';
-import { enqueue, workOn } from './jobs.ts';
 import type { NodeMetrics } from './metrics.ts';
-import type { Queue } from './queue/port.ts';
 import type { Store } from './store/port.ts';
 
 /** Bounds of one transaction: some million gas, some 60 kB of calldata. */
@@ -25,6 +23,8 @@ const LONGEST_PAUSE = 3_000;
 export interface Defence {
   /** Whether the demand still waits for its answer. */
   isOpen(claimId: string, unit: Unit): Promise<boolean>;
+  /** Whether the claim itself is still to be decided. */
+  isClaimOpen(claimId: string): Promise<boolean>;
   /** Answer bytes of a unit, or undefined for a unit that the claim does not have. */
   dataOf(claimId: string, unit: Unit): Promise<Uint8Array | undefined>;
   rootsOf(claimId: string): Promise<readonly Hash[]>;
@@ -40,7 +40,6 @@ export interface UnitAnswer {
 
 export interface DefenderParts {
   readonly store: Store;
-  readonly queue: Queue;
   readonly defence: Defence;
   readonly log: Log;
   /** A demand with less than this many seconds left raises the alarm. */
@@ -56,6 +55,10 @@ export class Defender {
   private readonly parts: DefenderParts;
   private readonly alarmed = new Map<string, number>();
   private readonly failed = new Map<string, { readonly failures: number; readonly until: number }>();
+  /** Claims with demands, and those being defended now. */
+  private readonly waiting = new Set<string>();
+  private readonly running = new Map<string, Promise<void>>();
+  private isStarted = false;
   private now = 0;
   private forgot = 0;
 
@@ -63,26 +66,22 @@ export class Defender {
     this.parts = parts;
   }
 
+  /** Begins to answer; before, demands are only remembered. */
   start(): void {
-    workOn(this.parts.queue, 'defend', CLAIMS, async ({ claimId }) => {
-      try {
-        await this.answerClaim(claimId);
-        this.failed.delete(claimId);
-      } catch (error) {
-        // Not the queue's growing delays: tried again within seconds, for as long as there is a lock to save.
-        const failures = (this.failed.get(claimId)?.failures ?? 0) + 1;
-        this.failed.set(claimId, { failures, until: performance.now() + Math.min(LONGEST_PAUSE, FIRST_PAUSE * failures) });
-        const line = { claim: claimId, failures, error };
-        if ((failures & (failures - 1)) === 0) this.parts.log.error(line, 'demands could not be answered; trying again');
-        else this.parts.log.debug(line, 'demands could not be answered; trying again');
-      }
-    });
+    this.isStarted = true;
+    this.next();
+  }
+
+  /** Begins nothing more, and resolves when what runs has ended. */
+  async stop(): Promise<void> {
+    this.isStarted = false;
+    await Promise.all(this.running.values());
   }
 
   async demanded(demand: DemandDocument): Promise<void> {
     const key = demandKey(demand.claimId, demand.unit);
     if (await this.parts.store.putIfAbsent(COLLECTION.demands, key, demand)) this.parts.metrics?.demands.inc({ event: 'seen' });
-    await this.enqueue(demand.claimId);
+    this.defend(demand.claimId);
   }
 
   /** The chain holds an answer, ours or another's. */
@@ -115,15 +114,13 @@ export class Defender {
     let nearest = Number.POSITIVE_INFINITY;
     for await (const [key, document] of below(store, COLLECTION.demands, '')) {
       const demand = checked(demandSchema, COLLECTION.demands, key, document);
-      if (demand.deadline < now) await this.missed(key, demand);
-      else {
-        claims.add(demand.claimId);
-        nearest = Math.min(nearest, demand.deadline - now);
-        this.watchClock(key, demand);
-      }
+      if (demand.deadline < now && (await this.isOver(key, demand))) continue;
+      claims.add(demand.claimId);
+      nearest = Math.min(nearest, demand.deadline - now);
+      this.watchClock(key, demand);
     }
     metrics?.clockSeconds.set({ clock: 'demand' }, nearest);
-    for (const claimId of claims) if (performance.now() >= (this.failed.get(claimId)?.until ?? 0)) await this.enqueue(claimId);
+    for (const claimId of claims) if (performance.now() >= (this.failed.get(claimId)?.until ?? 0)) this.defend(claimId);
     await this.forget();
   }
 
@@ -139,12 +136,15 @@ export class Defender {
     );
   }
 
-  private async missed(key: string, demand: DemandDocument): Promise<void> {
-    const { store, log, metrics } = this.parts;
+  /** A demand is past its deadline, as far as one block's time says; it is given up when the claim is gone. */
+  private async isOver(key: string, demand: DemandDocument): Promise<boolean> {
+    const { store, defence, log, metrics } = this.parts;
+    if (await defence.isClaimOpen(demand.claimId)) return false;
     log.error({ claim: demand.claimId, unit: demand.unit }, 'a demand was not answered in time');
     metrics?.demands.inc({ event: 'missed' });
     this.alarmed.delete(key);
     await store.remove(COLLECTION.demands, key);
+    return true;
   }
 
   private async forget(): Promise<void> {
@@ -156,10 +156,36 @@ export class Defender {
     }
   }
 
-  private async enqueue(claimId: string): Promise<void> {
-    if (await enqueue(this.parts.queue, 'defend', { claimId })) return;
-    // A dead letter of an older version, or of a queue that gave up.
-    await this.parts.queue.replay('defend', `defend/${claimId}`);
+  /** Not by the queue: a Redis that is away must cost no lock. What is to be answered lies in the store. */
+  private defend(claimId: string): void {
+    this.waiting.add(claimId);
+    this.next();
+  }
+
+  private next(): void {
+    for (const claimId of this.waiting) {
+      if (!this.isStarted || this.running.size >= CLAIMS) return;
+      if (this.running.has(claimId)) continue;
+      this.waiting.delete(claimId);
+      const run = this.attempt(claimId).finally(() => {
+        this.running.delete(claimId);
+        this.next();
+      });
+      this.running.set(claimId, run);
+    }
+  }
+
+  private async attempt(claimId: string): Promise<void> {
+    try {
+      await this.answerClaim(claimId);
+      this.failed.delete(claimId);
+    } catch (error) {
+      const failures = (this.failed.get(claimId)?.failures ?? 0) + 1;
+      this.failed.set(claimId, { failures, until: performance.now() + Math.min(LONGEST_PAUSE, FIRST_PAUSE * failures) });
+      const line = { claim: claimId, failures, error };
+      if ((failures & (failures - 1)) === 0) this.parts.log.error(line, 'demands could not be answered; trying again');
+      else this.parts.log.debug(line, 'demands could not be answered; trying again');
+    }
   }
 
   private async answerClaim(claimId: string): Promise<void> {

@@ -4,8 +4,6 @@ import type { Job, NewJob, Queue } from './queue/port.ts';
 
 /** A request's id as the chain counts them, decimal. */
 const requestId = z.string().regex(/^(0|[1-9][0-9]{0,77})$/);
-/** A claim on the board: the request's id, or the digest of a receipt that its customer opened. */
-const claimId = z.union([requestId, z.string().regex(/^0x[0-9a-f]{64}$/)]);
 /** Name of a proof document: `request-<orderedId>`, or what the HTTP service chose. */
 const proofId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
 
@@ -38,8 +36,6 @@ export const JOBS = {
   input: kind(z.strictObject({ name: z.string().regex(/^0x[0-9a-f]{64}$/) }), 60, 40),
   /** Chain: send a request's finished proof. */
   fulfil: kind(z.strictObject({ requestId }), 50, 40),
-  /** Chain: answer the demands on one claim. As long as one is open there is a lock to save. */
-  defend: kind(z.strictObject({ claimId }), 100, 1_000),
 } as const;
 
 export type JobKind = keyof typeof JOBS;

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { TENSOR_ROOTS } from '../../core/dispute/units.ts';
 import { type Defence, Defender } from '../../prover/defend.ts';
-import { embeddedQueue } from '../../prover/queue/embedded.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
@@ -19,9 +18,7 @@ afterEach(async () => {
 it('a defence that failed begins again with every block', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-defend-'));
   const state = openStateDirectory(folder, 'node');
-  const queue = embeddedQueue(state, { firstDelay: 0, longestDelay: 0 });
   closers.push(
-    () => queue.close(),
     () => state.close(),
     () => rmSync(folder, { recursive: true, force: true }),
   );
@@ -34,6 +31,7 @@ it('a defence that failed begins again with every block', async () => {
       if (isAway) throw new Error('the endpoint is away');
       return posted.length === 0;
     },
+    isClaimOpen: async () => true,
     dataOf: async () => undefined,
     rootsOf: async () => [],
     postRoots: async (claimId) => {
@@ -42,7 +40,7 @@ it('a defence that failed begins again with every block', async () => {
     postAnswers: async () => {},
   };
   const log = createLog({ name: 'test', level: 'silent' });
-  const defender = new Defender({ store: embeddedStore(state), queue, defence, log, alarmSeconds: 10 });
+  const defender = new Defender({ store: embeddedStore(state), defence, log, alarmSeconds: 10 });
   defender.start();
   await defender.demanded({ claimId: '7', unit: TENSOR_ROOTS, deadline: 1_000 });
   await until('three attempts', async () => {

@@ -56,4 +56,13 @@ describe('input bytes', () => {
     await pruner.prune(21);
     expect(removed).toEqual([name('cc'), name('cc')]);
   });
+
+  it('stay while the machine says that their time has not come', async () => {
+    const { store, removed, pruner } = opened();
+    await holdInput(store, name('dd'), 100);
+    await pruner.prune(1_000, 100);
+    expect(removed).toEqual([]);
+    await pruner.prune(1_000, 101);
+    expect(removed).toEqual([name('dd')]);
+  });
 });
