@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { type ArtifactStore, checkArtifactName } from '../../runtime/artifacts.ts';
+import type { Attempt } from './attempt.ts';
 import type { Tables } from './migrations.ts';
-import type { Attempt } from './postgres.ts';
 
 /** Artifacts in a table, for nodes on several machines. */
 export function postgresArtifacts(tables: Kysely<Tables>, attempt: Attempt): ArtifactStore {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import type { Attempt } from './attempt.ts';
 import type { Tables } from './migrations.ts';
 import { checkName, type Store } from './port.ts';
-import type { Attempt } from './postgres.ts';
 
 interface Held {
   readonly document: unknown;
