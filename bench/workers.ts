@@ -7,6 +7,7 @@ import { cleanUp } from '../cli/cleanup.ts';
 import { type Child, startChild } from '../cli/supervise.ts';
 import { encodeProgram } from '../core/program/codec.ts';
 import { type ModelRecord, modelId as modelIdOf, modelRecord } from '../core/program/identity.ts';
+import type { Program } from '../core/program/types.ts';
 import { joinTensors } from '../core/tensor-list.ts';
 import { claimStore, recordDocument } from '../prover/assembly/identity.ts';
 import { queuePrefix } from '../prover/assembly/storage.ts';
@@ -18,7 +19,7 @@ import type { Queue } from '../prover/queue/port.ts';
 import type { Store } from '../prover/store/port.ts';
 import { openPostgres } from '../prover/store/postgres.ts';
 import { createLog } from '../runtime/log.ts';
-import { ladderDense, random, randomInputs } from '../test/circuits/build.ts';
+import { convolution, dense, input, program, quantizedLayer, random, randomInputs } from '../test/circuits/build.ts';
 import { startPostgres } from '../test/support/postgres.ts';
 import { startRedis } from '../test/support/redis.ts';
 
@@ -45,6 +46,19 @@ function cpuOf({ pid }: Child): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
 }
 
+/** Layers of 340 million multiply-adds each, with few weights: bound by the processor, not by memory. */
+function convolutions(layers: number): Program {
+  const next = random(1);
+  const shape = { height: 48, width: 48, channels: 128, kernel: 3, pad: 1 };
+  const size = shape.height * shape.width * shape.channels;
+  const parts = Array.from({ length: layers }, (_, i) =>
+    convolution('u8', i, shape, quantizedLayer(shape.channels, shape.channels * 9, next), [0, 255]),
+  );
+  const small = convolution('u8', layers, { ...shape, stride: 4 }, quantizedLayer(8, shape.channels * 9, next), [0, 255]);
+  const last = dense('i32', layers + 1, quantizedLayer(10, small.length, next, false), [-(2 ** 31), 2 ** 31 - 1]);
+  return program('workers', [input('u8', size), ...parts, small, last]);
+}
+
 class Bench {
   private next = 0;
   private readonly folder: string;
@@ -63,31 +77,31 @@ class Bench {
     this.input = parts.input;
   }
 
-  /** A model that a core computes for some 20 ms, in a store and queue as the chain role leaves them. */
+  /** A model that keeps a core busy, in a store and queue as the chain role leaves them. */
   static async open(redis: string, database: string): Promise<Bench> {
     const folder = mkdtempSync(path.join(tmpdir(), 'assay-workers-'));
-    const program = ladderDense('workers', [4096, 4096, 4096, 4096, 10], 1);
-    const record: ModelRecord = modelRecord(program, { creator: IDENTITY.owner, royalty: 0 });
+    const made = convolutions(8);
+    const record: ModelRecord = modelRecord(made, { creator: IDENTITY.owner, royalty: 0 });
     const modelId = modelIdOf(record);
-    writeFileSync(path.join(folder, 'program.assay'), encodeProgram(program));
+    writeFileSync(path.join(folder, 'program.assay'), encodeProgram(made));
     const log = createLog({ name: 'bench', level: 'silent' });
     const { store, artifacts } = await openPostgres({ url: database, log });
     await claimStore(store, IDENTITY);
     await store.put('node-models', modelId, recordDocument(record));
     const inputs = new InputStore(artifacts, store);
-    const bytes = joinTensors(randomInputs(program, random(2)));
-    const { inputRoot } = await inputs.accept({ program, inputForm: FORMS }, bytes);
+    const bytes = joinTensors(randomInputs(made, random(2)));
+    const { inputRoot } = await inputs.accept({ program: made, inputForm: FORMS }, bytes);
     const queue = await openRedisQueue({ url: redis, prefix: queuePrefix(IDENTITY), log });
     const config = path.join(folder, 'worker.json');
     const models = [{ modelId, directory: folder }];
-    writeFileSync(config, JSON.stringify({ role: 'worker', redis, database, models, port: 0, sessionThreads: 1, runConcurrency: 2 }));
+    writeFileSync(config, JSON.stringify({ role: 'worker', redis, database, models, port: 0, sessionThreads: 1, runConcurrency: 4 }));
     return new Bench({ folder, config, store, queue, modelId, input: inputRoot });
   }
 
   /** Lets some workers do some jobs. */
   async stretch(count: number, jobs: number): Promise<Stretch> {
     const workers = await Promise.all(Array.from({ length: count }, () => this.worker()));
-    await this.work(2 * count);
+    await this.work(4 * count);
     const before = workers.reduce((sum, each) => sum + cpuOf(each), 0);
     const started = performance.now();
     await this.work(jobs);
@@ -164,7 +178,7 @@ async function main({ rounds, jobs, json }: Options): Promise<void> {
 await new Command('workers')
   .description('What a second worker process adds on a model that keeps a core busy. Needs redis-server and postgresql, and two free cores')
   .option('--rounds <n>', 'times that one worker and then two are measured', '3')
-  .option('--jobs <n>', 'jobs of one worker in a round', '60')
+  .option('--jobs <n>', 'jobs of one worker in a round', '40')
   .option('--json', 'one JSON object', false)
   .action(main)
   .parseAsync();
