@@ -95,7 +95,8 @@ const concat: Evaluate = (node, inputs) => {
   const data = allocate(first.type, outer * total);
   let offset = 0;
   parts.forEach((part, p) => {
-    if (part.data.length !== outer * widths[p]!) refuseNode(node, 'parts have different shapes');
+    const alike = part.dims.length === first.dims.length && part.dims.every((dim, at) => at === axis || dim === first.dims[at]);
+    if (!alike || part.data.length !== outer * widths[p]!) refuseNode(node, 'parts have different shapes');
     for (let o = 0; o < outer; o++) data.set(part.data.subarray(o * widths[p]!, (o + 1) * widths[p]!), o * total + offset);
     offset += widths[p]!;
   });

@@ -121,6 +121,26 @@ function constantOutput(context: Lowering, name: string, { type, dims, data }: T
   return { name, dims, node: context.materialize(context.asView(held)), integer: !isFloat(type) };
 }
 
+function lowerOutput(context: Lowering, graph: Graph, name: string): NetOutput {
+  try {
+    return answer(context, graph, name);
+  } catch (error) {
+    if (error instanceof AssayError) throw error;
+    refuse(`the output '${name}' has a shape that does not fit: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function answer(context: Lowering, graph: Graph, name: string): NetOutput {
+  const value = context.values.get(name);
+  if (value === undefined) refuse(`the output '${name}' is computed by no node`, { output: name });
+  if (isConstant(value)) return constantOutput(context, name, value.constant);
+  const integer = context.integerValued.has(name);
+  const held = integer && !context.rawIntegers.has(name) ? quantizationBehind(context, graph, name) : undefined;
+  // The file's own integers are wanted, not the reals they stand for.
+  const view = held === undefined ? value.view : context.asView(affine(context, value.view, 1 / held.scale, held.zero));
+  return { name, dims: view.dims, node: context.materialize(view), integer };
+}
+
 /**
  * Turns a graph into the float network at fixed shapes.
  * @param feeds one example input: its shapes fix every dynamic dimension
@@ -167,15 +187,6 @@ export function lowerGraph(source: Graph, feeds: Feeds): Net {
     const moves = node.inputs.length === 0 || !context.integerValued.has(node.inputs[0]!) || context.rawIntegers.has(node.inputs[0]!);
     if (!quantizes && moves) for (const output of node.outputs) if (context.integerValued.has(output)) context.rawIntegers.add(output);
   }
-  const outputs = graph.outputs.map((output): NetOutput => {
-    const value = context.values.get(output.name);
-    if (value === undefined) refuse(`the output '${output.name}' is computed by no node`, { output: output.name });
-    if (isConstant(value)) return constantOutput(context, output.name, value.constant);
-    const integer = context.integerValued.has(output.name);
-    const held = integer && !context.rawIntegers.has(output.name) ? quantizationBehind(context, graph, output.name) : undefined;
-    // The file's own integers are wanted, not the reals they stand for.
-    const view = held === undefined ? value.view : context.asView(affine(context, value.view, 1 / held.scale, held.zero));
-    return { name: output.name, dims: view.dims, node: context.materialize(view), integer };
-  });
+  const outputs = graph.outputs.map((output) => lowerOutput(context, graph, output.name));
   return simplify({ nodes: context.nodes, outputs, notes: context.notes });
 }
