@@ -31,7 +31,7 @@ const fileSchema = z.strictObject({ keys: z.array(apiKeySchema).min(1).max(100_0
 
 /** The keys that may ask; their text is known to nobody here. */
 export class ApiKeys {
-  private byHash: ReadonlyMap<string, ApiKey>;
+  private readonly byHash: ReadonlyMap<string, ApiKey>;
 
   constructor(keys: readonly ApiKey[]) {
     this.byHash = new Map(keys.map((key) => [key.sha256, key]));
@@ -42,10 +42,6 @@ export class ApiKeys {
     const hash = createHash('sha256').update(text).digest();
     const found = this.byHash.get(hash.toString('hex'));
     return found !== undefined && timingSafeEqual(Buffer.from(found.sha256, 'hex'), hash) ? found : undefined;
-  }
-
-  replace(keys: readonly ApiKey[]): void {
-    this.byHash = new Map(keys.map((key) => [key.sha256, key]));
   }
 }
 
@@ -83,8 +79,11 @@ export function readApiKeys(file: string): ApiKey[] {
   }
   const { keys } = parsed.data;
   for (const member of ['id', 'sha256'] as const) {
-    const twice = keys.find((key, i) => keys.findIndex((other) => other[member] === key[member]) !== i);
-    if (twice !== undefined) throw invalid(`two keys share one ${member}: ${twice.id}`);
+    const seen = new Set<string>();
+    for (const key of keys) {
+      if (seen.has(key[member])) throw invalid(`two keys share one ${member}: ${key.id}`);
+      seen.add(key[member]);
+    }
   }
   return keys;
 }

@@ -76,7 +76,11 @@ export async function startServer(service: NodeService, options: ServerOptions):
   await addDocuments(server);
   if ((options.corsOrigins?.length ?? 0) > 0) {
     const origins = [...(options.corsOrigins ?? [])];
-    await server.register(cors, { origin: origins.includes('*') ? '*' : origins, exposedHeaders: ['location', 'etag', 'retry-after'] });
+    await server.register(cors, {
+      origin: origins.includes('*') ? '*' : origins,
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+      exposedHeaders: ['location', 'etag', 'retry-after'],
+    });
   }
   await addAccess(server, options.keys, options.requestsPerMinute);
   const trace = new Gate('other traces', options.traceConcurrency ?? 1, options.traceWaiting ?? 32);

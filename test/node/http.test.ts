@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { execute, outputsOf } from '../../core/execute.ts';
 import { fromHex } from '../../core/keccak.ts';
 import { inputForms, joinTensors, splitTensors } from '../../core/tensor-list.ts';
+import { COLLECTION, orderedId } from '../../prover/documents.ts';
 import { networkOf } from '../../prover/http/access.ts';
 import { HTTP_STATUS } from '../../prover/http/errors.ts';
 import { Gate } from '../../prover/http/gate.ts';
@@ -276,6 +277,60 @@ describe('a gate', () => {
     expect([most, running]).toEqual([2, 0]);
     await expect(gate.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     await expect(gate.run(async () => 'free again')).resolves.toBe('free again');
+  });
+});
+
+describe('traces', () => {
+  it('are computed a few at a time, and the node answers questions meanwhile', async () => {
+    let running = 0;
+    let most = 0;
+    const ends: (() => void)[] = [];
+    const busy = await startHttpNode({
+      server: { traceWaiting: 3 },
+      service: {
+        dataOf: async () => {
+          most = Math.max(most, ++running);
+          await new Promise<void>((resolve) => ends.push(resolve));
+          running--;
+          return Uint8Array.of(7);
+        },
+      },
+    });
+    const claim = { claimId: '5', modelId: busy.modelId, input: busy.modelId, output: '0x', fault: null, state: 'open', claimedAt: 1 };
+    await busy.store.put(COLLECTION.claims, orderedId('5'), claim);
+    const asked = Array.from({ length: 6 }, () => busy.send('GET', '/v1/claims/5/tensors/1/0/0'));
+    const refused = await Promise.race(asked);
+    expect(refused.headers.get('retry-after')).toBe('5');
+    expect(await refusal(refused)).toEqual([503, 'NODE_BUSY']);
+    expect((await busy.send('POST', `/v1/infer?modelId=${busy.modelId}`, busy.input(1))).status).toBe(200);
+    for (let ended = 0; ended < 4; ended++) {
+      await expect.poll(() => ends.length).toBeGreaterThan(0);
+      ends.shift()!();
+    }
+    const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
+    expect([most, statuses]).toEqual([1, [200, 200, 200, 200, 503, 503]]);
+    await busy.close();
+  });
+});
+
+describe('pages of other origins', () => {
+  it('may ask where the node says so, and only then', async () => {
+    const open = await startHttpNode({ server: { corsOrigins: ['https://one.example'] } });
+    const allowed = async (origin: string): Promise<string | null> =>
+      (await open.send('GET', '/v1/models', undefined, { origin })).headers.get('access-control-allow-origin');
+    expect(await allowed('https://one.example')).toBe('https://one.example');
+    expect([await allowed('https://two.example'), await allowed('https://one.example.evil')]).toEqual([null, null]);
+    const preflight = await fetch(`${open.url}/v1/infer`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'https://one.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization',
+      },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
+    await open.close();
   });
 });
 
