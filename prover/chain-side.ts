@@ -13,6 +13,7 @@ import { ChannelBook } from './channels.ts';
 import { ClaimBook } from './claims.ts';
 import { Collector } from './collect.ts';
 import { Defender } from './defend.ts';
+import { DeferredEvents } from './deferred.ts';
 import { ModelChecks } from './differential.ts';
 import { COLLECTION } from './documents.ts';
 import { InputFetcher } from './fetch-input.ts';
@@ -83,7 +84,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   const finalizer = new Finalizer(store, finality, log, metrics);
   const { catalog, inputs, policy } = parts;
   const hold = (input: string, claimedAt: number) => inputs.hold(input, disputeEnd(clocks, claimedAt, GREATEST_DEPTH));
-  const claims = new ClaimBook({ owner, store, chain, finalizer, hold, log });
+  const claims = new ClaimBook({ owner, store, chain, finalizer, hold, missing: (claim) => material.missing(claim), log, metrics });
   const fetcher = new InputFetcher({ inputs, log, arrived: (names) => watcher.inputArrived(names) });
   const desk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, fetcher, policy, log });
   const pruner = new InputPruner(store, (name) => inputs.remove(name), log);
@@ -94,6 +95,8 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   });
   const collector = new Collector({ owner, till: chain.till, every: parts.collectSeconds, log, metrics });
   const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, pruner, log });
+  await claims.checkDefences();
+  await checkConfirmations(parts, clocks.response);
   // Chain time, before events of the past are judged by it.
   await watcher.onHead((await chain.client.getBlock()).timestamp);
   // Defending comes first; then what a restart left in the queue; then what is new.
@@ -127,6 +130,21 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
 /** Of the trees of the largest tensors there can be (docs/dispute.md). */
 const GREATEST_DEPTH = 4;
 
+/** A demand is seen when its block has its confirmations: that time is gone from its clock. */
+async function checkConfirmations({ chain, confirmations, log }: ChainSideParts, response: number): Promise<void> {
+  if (confirmations === 0) return;
+  const head = await chain.client.getBlock();
+  const depth = head.number < BigInt(confirmations) ? head.number : BigInt(confirmations);
+  if (depth === 0n) return;
+  const before = await chain.client.getBlock({ blockNumber: head.number - depth });
+  const seconds = Number(head.timestamp - before.timestamp);
+  if (seconds * 4 <= response) return;
+  log.error(
+    { confirmations, seconds, response },
+    'more than a quarter of the time for an answer passes in `confirmations`: lower it, or demands are seen too late',
+  );
+}
+
 /** An endpoint that fails is the ordinary case; one that disagrees, or is put aside, is for people to look at. */
 function watchEndpoints({ chain, log, metrics }: ChainSideParts): void {
   endpointsOf(chain.client)?.listen(({ kind, endpoint, host, why }) => {
@@ -155,6 +173,7 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<
   const { chain, store, log } = parts;
   const { requests, board, channels } = chain.addresses;
   const abort = new AbortController();
+  const events = new DeferredEvents({ handle: (event) => watcher.onEvent(event), log, metrics: parts.metrics });
   const following = follow(
     {
       client: chain.client,
@@ -170,12 +189,13 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<
         const block = await store.get<string>(COLLECTION.cursor, 'chain');
         return block === undefined ? undefined : BigInt(block);
       },
-      saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(block)),
-      onEvent: (event) => watcher.onEvent(event),
+      saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(events.safeCursor(block))),
+      onEvent: (event) => events.handle(event),
       onRewound: () => watcher.onRewound(),
-      onHead: ({ number, timestamp }) => {
+      onHead: async ({ number, timestamp }) => {
         parts.metrics?.chainBlock.set(Number(number));
-        return watcher.onHead(timestamp);
+        await events.retry();
+        await watcher.onHead(timestamp);
       },
       onError: (error) => log.warn({ error }, 'the chain could not be followed; trying again'),
     },

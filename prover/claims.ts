@@ -4,6 +4,7 @@ import type { Log } from '../runtime/log.ts';
 import { type NodeChain, STATUS } from './chain.ts';
 import { below, type ClaimDocument, COLLECTION, claimSchema, load, orderedId, type Pointer, receiptFault } from './documents.ts';
 import type { Finalizer } from './finalize.ts';
+import type { NodeMetrics } from './metrics.ts';
 import type { Store } from './store/port.ts';
 
 export interface ClaimBookParts {
@@ -13,6 +14,9 @@ export interface ClaimBookParts {
   readonly finalizer: Finalizer;
   /** Keeps input bytes for as long as anything can be demanded of a claim made then. */
   hold(input: string, claimedAt: number): Promise<void>;
+  /** What of a claim's defence is not in hand. */
+  missing(claim: { readonly modelId: string; readonly input: string }): Promise<string | undefined>;
+  readonly metrics?: Pick<NodeMetrics, 'alarms'> | undefined;
   readonly log: Log;
 }
 
@@ -46,6 +50,7 @@ export class ClaimBook {
       };
       await store.put(COLLECTION.claims, id, adopted);
     }
+    await this.checkDefence(claimId, view);
     await this.parts.hold(view.inputRoot, Number(view.claimedAt));
     await finalizer.opened(claimId, { claimedAt: Number(view.claimedAt), output });
     return true;
@@ -64,6 +69,27 @@ export class ClaimBook {
       gone.push(claim.claimId);
     }
     return gone;
+  }
+
+  /** At a start: every open claim, held against what is needed to defend it. */
+  async checkDefences(): Promise<void> {
+    const { store } = this.parts;
+    for await (const [, { id }] of below<Pointer>(store, COLLECTION.claimsOpen, '')) {
+      const claim = await load(store, claimSchema, COLLECTION.claims, id);
+      if (claim?.state === 'open') await this.checkDefence(claim.claimId, { modelId: claim.modelId, inputRoot: claim.input });
+    }
+  }
+
+  /** Nothing can be done here about what is missing; whoever looks at the log can, until the first demand's clock is over. */
+  private async checkDefence(claimId: string, { modelId, inputRoot }: { modelId: string; inputRoot: string }): Promise<void> {
+    const { log, metrics, missing } = this.parts;
+    const what = await missing({ modelId, input: inputRoot });
+    if (what === undefined) return;
+    metrics?.alarms.inc({ reason: 'demand' });
+    log.error(
+      { claim: claimId, modelId, input: inputRoot, missing: what },
+      'a claim of ours cannot be defended: the first demand takes its lock',
+    );
   }
 
   /** Whether a demand is on a claim of ours that is to be defended. */

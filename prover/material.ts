@@ -15,11 +15,13 @@ export class ClaimMaterial {
   readonly traces: TraceCache;
   private readonly store: Store;
   private readonly catalog: Catalog;
+  private readonly inputs: InputStore;
   private readonly trees = new Map<string, ReturnType<typeof programTrees>>();
 
   constructor(store: Store, catalog: Catalog, inputs: InputStore) {
     this.store = store;
     this.catalog = catalog;
+    this.inputs = inputs;
     this.traces = new TraceCache(async (claimId) => {
       const { claim, model } = await this.modelOf(claimId);
       const input = await inputs.of(model, { tier: OPTIMISTIC, input: claim.input });
@@ -31,6 +33,13 @@ export class ClaimMaterial {
   /** Bytes that answer a demand of a unit; undefined for a unit that the claim does not have. @throws AssayError MATERIAL_MISSING */
   async dataOf(claimId: string, unit: Unit): Promise<Uint8Array | undefined> {
     return answerData((await this.modelOf(claimId)).trees, await this.traces.get(claimId), unit);
+  }
+
+  /** What of a claim's defence is not in hand; undefined where everything is. */
+  async missing(claim: Pick<ClaimDocument, 'modelId' | 'input'>): Promise<'model' | 'input' | undefined> {
+    const model = this.catalog.get(claim.modelId);
+    if (model === undefined) return 'model';
+    return (await this.inputs.of(model, { tier: OPTIMISTIC, input: claim.input })) === undefined ? 'input' : undefined;
   }
 
   private async modelOf(claimId: string): Promise<{ claim: ClaimDocument; model: ServedModel; trees: ReturnType<typeof programTrees> }> {

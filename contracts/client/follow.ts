@@ -92,7 +92,8 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
 /** Where to go on: behind the cursor while the chain still holds what was handled, else some blocks before it. */
 async function firstBlock(options: FollowOptions, place: Place, last: bigint): Promise<bigint> {
   const { handled } = place;
-  const cursor = await options.loadCursor();
+  // What is remembered for the next start may lie behind what is handled here.
+  const cursor = handled?.number ?? (await options.loadCursor());
   if (cursor === undefined) return options.fromBlock;
   if (last <= cursor && handled !== undefined) return cursor + 1n;
   if (handled !== undefined && (await options.client.getBlock({ blockNumber: handled.number })).hash === handled.hash) return cursor + 1n;
