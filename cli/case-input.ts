@@ -47,16 +47,17 @@ function checkShape(wanted: TensorInterface, given: CaseTensor): void {
 }
 
 function countOutside(wanted: TensorInterface, given: CaseTensor): number {
-  if (wanted.scales.length !== 1) return 0;
-  const [scale, zero] = [wanted.scales[0]!, wanted.zeroPoints[0]!];
   // Half a step beyond the ends still rounds to them.
-  const low = (TYPE_MINIMUM[wanted.type] - zero - 0.5) * scale;
-  const high = (TYPE_MAXIMUM[wanted.type] - zero + 0.5) * scale;
+  const lows = wanted.scales.map((scale, i) => (TYPE_MINIMUM[wanted.type] - wanted.zeroPoints[i]! - 0.5) * scale);
+  const highs = wanted.scales.map((scale, i) => (TYPE_MAXIMUM[wanted.type] - wanted.zeroPoints[i]! + 0.5) * scale);
+  const inner = wanted.dims.slice(wanted.axis + 1).reduce((product, dim) => product * dim, 1);
   let outside = 0;
   for (let element = 0; element < given.data.length; element++) {
     const value = given.data[element]!;
+    const column = Math.floor(element / inner) % wanted.scales.length;
+    const [low, high] = [lows[column]!, highs[column]!];
     if (value >= low && value < high) continue;
-    if (scale === 1) {
+    if (wanted.scales[column] === 1) {
       throw new AssayError(`The input '${wanted.name}' holds a value outside its range`, {
         code: 'INPUT_RANGE',
         facts: { element, value, low: Math.ceil(low), high: Math.floor(high) },

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { AssayError } from '../../core/errors.ts';
 import { compileModel } from '../../core/quantize/compile.ts';
-import { Sketch, type Sketch as SketchType, ZOO } from '../support/zoo.ts';
+import { Sketch, type ZooModel } from '../support/sketch.ts';
+import { ZOO } from '../support/zoo.ts';
 
-function zoo(name: string): ReturnType<(typeof ZOO)[number]> {
+function zoo(name: string): ZooModel {
   const found = ZOO.map((make) => make()).find((model) => model.name === name);
   if (found === undefined) throw new Error(`no model '${name}' in the zoo`);
   return found;
@@ -57,7 +58,7 @@ describe('an allowed loss of numbers that are no votes', () => {
 });
 
 describe('more outputs than a program has', () => {
-  const outputsOf = (count: number): ReturnType<SketchType['build']> => {
+  const outputsOf = (count: number): ZooModel => {
     const s = new Sketch(21);
     s.input('x', [1, 4]);
     const names = Array.from({ length: count }, (_, i) => {

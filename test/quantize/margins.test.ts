@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { NetNode } from '../../core/onnx/lower/net.ts';
 import { randomSource } from '../../core/quantize/calibration.ts';
 import { Margins, normalTail } from '../../core/quantize/margins.ts';
-import { gaussian } from '../support/zoo.ts';
+import { gaussian } from '../support/sketch.ts';
 
 const node = { kind: 'linear' } as NetNode;
 const softmax = { kind: 'softmax', logarithm: false } as NetNode;
