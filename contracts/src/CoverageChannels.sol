@@ -57,7 +57,8 @@ contract CoverageChannels is ICoverageChannels {
         if (amount == 0) revert AmountInvalid();
         _checkExpiry(expiry);
         address prover = _prover();
-        channelId = keccak256(abi.encode(block.chainid, address(this), ++_count));
+        // INVARIANT: channelsNameTheirParties. After a reorganisation a number may be another customer's; an id never is.
+        channelId = keccak256(abi.encode(block.chainid, address(this), prover, customer, ++_count));
         _channels[channelId] = Channel(prover, expiry, customer, amount, 0);
         emit ChannelOpened(channelId, prover, customer, amount, expiry);
         VAULT.lock(prover, amount);

@@ -67,6 +67,7 @@ interface ICoverageChannels is IClaimSource {
 
     /// @notice Locks free stake for one customer. From the prover or one of its active keys.
     /// @param expiry seconds, in the future, at most a year ahead
+    /// @return channelId names prover and customer, so that no reorganisation makes it another's
     function open(address customer, uint96 amount, uint40 expiry) external returns (bytes32 channelId);
 
     /// @notice Adds to the lock, or moves the expiry; neither ever shrinks. From the prover or one of its active keys.

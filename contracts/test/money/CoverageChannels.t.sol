@@ -103,6 +103,28 @@ contract CoverageChannelsTest is MoneyBase {
         assertEq(channel.lock, 5 ether);
     }
 
+    /// Two channels change places in a reorganisation: neither gets the other's id, under which receipts are out already.
+    function test_channelsNameTheirParties() public {
+        address other = makeAddr("other customer");
+        (, address rivalKey,) = newProver("rival", 2 ether);
+        uint256 before = vm.snapshotState();
+        vm.startPrank(hotKey);
+        bytes32 first = channels.open(customer, 1 ether, expiry);
+        bytes32 second = channels.open(other, 1 ether, expiry);
+        vm.revertToState(before);
+        vm.startPrank(hotKey);
+        bytes32 swapped = channels.open(other, 1 ether, expiry);
+        assertTrue(swapped != first && swapped != second);
+        assertEq(channels.channelOf(first).customer, address(0));
+        vm.revertToState(before);
+        vm.startPrank(hotKey);
+        assertEq(channels.open(customer, 1 ether, expiry), first);
+        vm.stopPrank();
+        vm.revertToState(before);
+        vm.prank(rivalKey);
+        assertTrue(channels.open(customer, 1 ether, expiry) != first);
+    }
+
     function test_channelsNeedStakeAndTime() public {
         vm.startPrank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IStakeVault.InsufficientFreeStake.selector, prover, 15 ether, 16 ether));
