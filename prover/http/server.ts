@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { AssayError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { addAccess } from './access.ts';
+import { addBodyBudget } from './budget.ts';
 import { errorBody, fromFastify, fromSocket, malformed, notFound, statusOf, stopping } from './errors.ts';
 import { Gate } from './gate.ts';
 import type { ApiKeys } from './keys.ts';
@@ -42,6 +43,8 @@ export interface ServerOptions extends ListenOptions {
   /** Pieces of traces computed at the same time (1), and how many more may wait (32). */
   readonly traceConcurrency?: number;
   readonly traceWaiting?: number;
+  /** Bytes of all request bodies held at the same time (256 MiB). */
+  readonly bodyBudget?: number;
   /** Streams of events open at the same time (256); milliseconds between two looks at a job (500) and between signs of life (15,000). */
   readonly eventStreams?: number;
   readonly eventMilliseconds?: number;
@@ -83,6 +86,7 @@ export async function startServer(service: NodeService, options: ServerOptions):
     });
   }
   await addAccess(server, options.keys, options.requestsPerMinute);
+  addBodyBudget(server, options.bodyBudget ?? 256 << 20);
   const trace = new Gate('other traces', options.traceConcurrency ?? 1, options.traceWaiting ?? 32);
   const inputs = new Gate('other inputs', 16, 256);
   addOperationRoutes(server, service, closing.signal);
@@ -167,11 +171,12 @@ function createServer(service: OperationsService, options: ListenOptions, larges
   );
   server.addHook('onRequest', (_request, reply, done) => {
     service.metrics.httpActive.inc();
+    // Also where the client has gone, and nothing is answered.
+    reply.raw.once('close', () => service.metrics.httpActive.dec());
     reply.headers(HEADERS);
     done();
   });
   server.addHook('onResponse', (request, reply, done) => {
-    service.metrics.httpActive.dec();
     const route = request.routeOptions.url ?? 'none';
     service.metrics.httpSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
     done();

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -112,6 +113,30 @@ describe('two processes on one store', () => {
     // A failure is no answer: the next attempt makes one.
     await expect(left.answer(text('new'), () => Promise.reject(new Error('down')))).rejects.toThrow('down');
     expect(await left.answer(text('new'), async () => 'made')).toBe('made');
+    await node.close();
+  });
+});
+
+describe('memory', () => {
+  it('is not filled by many large bodies at once, and is free again when clients leave in the middle of one', async () => {
+    const node = await startHttpNode({ server: { bodyBudget: 100_000, requestTimeout: 60_000 } });
+    const { hostname, port } = new URL(node.url);
+    const half = `POST /v1/infer?modelId=${node.modelId} HTTP/1.1\r\nhost: a\r\ncontent-type: application/octet-stream\r\ncontent-length: 60000\r\n\r\nhalf`;
+    const sockets = [connect(Number(port), hostname), connect(Number(port), hostname)];
+    const answers = sockets.map((socket) => new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString()))));
+    sockets[0]!.write(half);
+    await expect.poll(async () => (await (await node.send('GET', '/metrics')).text()).match(/^assay_http_active (\d+)/m)?.[1]).toBe('2');
+    sockets[1]!.write(half);
+    expect(await answers[1]).toMatch(/^HTTP\/1\.1 503[\s\S]*NODE_BUSY/);
+    const small = (): Promise<Response> => node.send('POST', `/v1/infer?modelId=${node.modelId}`, node.input(1));
+    expect((await small()).status).toBe(200);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(async () => (await (await node.send('GET', '/metrics')).text()).match(/^assay_http_active (\d+)/m)?.[1]).toBe('1');
+    const third = connect(Number(port), hostname);
+    third.write(half.replace('half', 'x'.repeat(60_000)));
+    const answer = await new Promise<string>((resolve) => third.once('data', (data) => resolve(data.toString())));
+    expect(answer).toContain('TENSOR_SIZE');
+    third.destroy();
     await node.close();
   });
 });
