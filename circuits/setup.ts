@@ -20,7 +20,7 @@ import {
   type SetupRecord,
   sha256,
 } from './setup/files.ts';
-import { keyProblem, readCeremony, readSections } from './setup/key-file.ts';
+import { keyProblem, readCeremony, readSections, requireKeyForm } from './setup/key-file.ts';
 import { publishedPower } from './setup/powers-of-tau.ts';
 import { withWork } from './setup/work.ts';
 import type { SnarkjsRequest } from './snarkjs-child.ts';
@@ -217,7 +217,7 @@ export async function setupFromPtau(directory: string, ptauFile: string, options
 
 /**
  * Takes over a key that others made for this model's circuit (a ceremony of many machines with `snarkjs zkey contribute`), after the
- * same full verification. @throws AssayError KEY_REFUSED, PTAU_UNKNOWN, SETUP_RUNNING
+ * same full verification. @throws AssayError KEY_REFUSED, KEY_MALFORMED, PTAU_UNKNOWN, SETUP_RUNNING
  */
 export async function setupFromKey(
   directory: string,
@@ -229,7 +229,10 @@ export async function setupFromKey(
   const circuit = compileCircuit(program);
   return withWork(directory, async (work) => {
     writeR1cs(path.join(work, SETUP_FILES.r1cs), circuit.system);
-    await copyFile(files.zkey, path.join(work, SETUP_FILES.zkey));
+    const zkey = path.join(work, SETUP_FILES.zkey);
+    await copyFile(files.zkey, zkey);
+    // It comes from elsewhere, and snarkjs believes what it reads.
+    await requireKeyForm(zkey, circuit);
     return adopt(directory, work, circuit, sha256(programBytes), files.ptau, powers, options);
   });
 }

@@ -114,6 +114,31 @@ describe('a setup is refused', () => {
     });
   });
 
+  it('with a key that is none', async () => {
+    const zkey = path.join(root, 'none.zkey');
+    const whole = readFileSync(path.join(directory, 'proving.zkey'));
+    const signals = Buffer.from(whole);
+    // The number of public signals in the header: snarkjs would read so many points.
+    signals.writeUInt32LE(0xffffffff, 12 + 12 + 4 + 12 + 76);
+    for (const bytes of [Buffer.alloc(0), whole.subarray(0, whole.length >> 1), signals]) {
+      writeFileSync(zkey, bytes);
+      await expect(setupFromKey(directory, { ptau, zkey }, { allowUnpublished: true })).rejects.toMatchObject({ code: 'KEY_MALFORMED' });
+    }
+  });
+
+  it('with powers of tau that are none, are cut off, or of another field', async () => {
+    const file = path.join(root, 'none.ptau');
+    const whole = readFileSync(ptau);
+    const field = Buffer.from(whole);
+    field.writeUInt8(field[12 + 12 + 4]! ^ 1, 12 + 12 + 4);
+    for (const bytes of [Buffer.alloc(0), whole.subarray(0, 12), whole.subarray(0, whole.length >> 1), field]) {
+      writeFileSync(file, bytes);
+      await expect(setupFromPtau(directory, file, options)).rejects.toMatchObject({ code: 'PROOF_SYSTEM' });
+    }
+    // The setup that was there is still whole.
+    expect((await auditKey(directory)).passed).toBe(true);
+  });
+
   it('when the circuit is larger than the file', async () => {
     const large = path.join(root, 'large');
     mkdirSync(large);
