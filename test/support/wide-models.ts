@@ -200,4 +200,110 @@ export const WIDE_MODELS: Readonly<Record<string, ExpandedModel>> = {
     },
     exact: ['y', 's'],
   },
+  'an LSTM quantized at run time': {
+    model: {
+      nodes: [
+        {
+          operator: 'DynamicQuantizeLSTM',
+          domain: MICROSOFT,
+          inputs: ['x', 'w', 'r', 'b', '', '', '', '', 'ws', 'wz', 'rs', 'rz'],
+          outputs: ['', 'y'],
+          attributes: { hidden_size: 3 },
+        },
+      ],
+      inputs: { x: [4, 1, 5] },
+      outputs: ['y'],
+      constants: [
+        { name: 'w', dims: [1, 5, 12], values: whole(60, 3, -100, 100), type: INT8 },
+        { name: 'r', dims: [1, 3, 12], values: whole(36, 4, -100, 100), type: INT8 },
+        { name: 'b', dims: [1, 24], values: values(24, 5, 0.2) },
+        { name: 'ws', dims: [1, 12], values: values(12, 1).map((v) => 0.008 + 0.002 * v) },
+        { name: 'wz', dims: [1, 12], values: new Array<number>(12).fill(0), type: INT8 },
+        { name: 'rs', dims: [1], values: [0.006] },
+        { name: 'rz', dims: [1], values: [40], type: INT8 },
+      ],
+    },
+    // onnxruntime rounds x and h to eight bits in every step.
+    float: 0.03,
+    tolerance: 0.03,
+  },
+  'a product of integers that gives floats': {
+    model: {
+      nodes: [
+        { operator: 'QuantizeLinear', inputs: ['x', 's', 'z'], outputs: ['q'] },
+        { operator: 'MatMulIntegerToFloat', domain: MICROSOFT, inputs: ['q', 'w', 's', 'ws', 'z', 'wz', 'b'], outputs: ['y'] },
+      ],
+      inputs: { x: [3, 5] },
+      outputs: ['y'],
+      constants: [
+        scale('s', 0.008),
+        zero('z', 127),
+        { name: 'w', dims: [5, 4], values: whole(20, 3, 0, 255), type: UINT8 },
+        { name: 'ws', dims: [4], values: [0.01, 0.02, 0.005, 0.01] },
+        { name: 'wz', dims: [4], values: [120, 128, 130, 125], type: UINT8 },
+        { name: 'b', dims: [4], values: values(4, 1) },
+      ],
+    },
+  },
+  'a convolution with what was fused into it': {
+    model: {
+      nodes: [
+        {
+          operator: 'FusedConv',
+          domain: MICROSOFT,
+          inputs: ['x', 'w', 'b'],
+          outputs: ['c'],
+          attributes: { activation: 'HardSigmoid', activation_params: { floats: [0.3, 0.4] }, kernel_shape: [3, 3], pads: [1, 1, 1, 1] },
+        },
+        {
+          operator: 'FusedGemm',
+          domain: MICROSOFT,
+          inputs: ['g', 'v', 'b'],
+          outputs: ['y'],
+          attributes: { activation: 'LeakyRelu', activation_alpha: float(0.3), transB: 1 },
+        },
+        { operator: 'GlobalAveragePool', inputs: ['c'], outputs: ['p'] },
+        { operator: 'Flatten', inputs: ['p'], outputs: ['g'] },
+      ],
+      inputs: { x: [2, 2, 4, 5] },
+      outputs: ['c', 'y'],
+      constants: [
+        { name: 'w', dims: [4, 2, 3, 3], values: values(72, 3) },
+        { name: 'v', dims: [4, 4], values: values(16, 3) },
+        { name: 'b', dims: [4], values: values(4, 4, 0.3) },
+      ],
+    },
+  },
+  'recurrent layers with other activations and bounds': {
+    model: {
+      nodes: [
+        {
+          operator: 'LSTM',
+          inputs: ['x', 'w', 'r'],
+          outputs: ['a'],
+          attributes: {
+            hidden_size: 3,
+            activations: { strings: ['HardSigmoid', 'Tanh', 'Softsign'] },
+            activation_alpha: { floats: [0.25] },
+            activation_beta: { floats: [0.45] },
+          },
+        },
+        {
+          operator: 'RNN',
+          inputs: ['x', 'v', 'u'],
+          outputs: ['c'],
+          attributes: { hidden_size: 3, activations: { strings: ['LeakyRelu'] }, activation_alpha: { floats: [0.2] }, clip: float(0.5) },
+        },
+      ],
+      inputs: { x: [3, 2, 4] },
+      outputs: ['a', 'c'],
+      constants: [
+        { name: 'w', dims: [1, 12, 4], values: values(48, 1) },
+        { name: 'r', dims: [1, 12, 3], values: values(36, 2, 0.5) },
+        { name: 'v', dims: [1, 3, 4], values: values(12, 1) },
+        { name: 'u', dims: [1, 3, 3], values: values(9, 2, 0.5) },
+      ],
+    },
+    tolerance: 0.03,
+  },
 };
