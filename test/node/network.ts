@@ -36,7 +36,8 @@ export interface TestNetwork {
   /** Registers the same program again under another royalty: another modelId, so that prover and request find each other. */
   register(royalty: number): Promise<Registered>;
   stake(owner: number, key: number, ether?: string): Promise<Stake>;
-  node(key: number, settings: Readonly<Record<string, unknown>>): Promise<RunningNode>;
+  /** @param through another client of the same chain */
+  node(key: number, settings: Readonly<Record<string, unknown>>, through?: Client): Promise<RunningNode>;
   challenger(key: number, settings?: Readonly<Record<string, unknown>>): Promise<RunningChallenger>;
   /** Canonical bytes of one image. */
   input(image: number): Uint8Array;
@@ -99,10 +100,10 @@ export async function startNetwork(
       await stake.addKey(developmentAccount(key));
       return stake;
     },
-    node: async (key, settings) => {
+    node: async (key, settings, through = client) => {
       const node = await startNode({
         config: nodeConfigSchema.parse({ ...common(), port: 0, models: [{ modelId, directory: modelDirectory }], ...settings }),
-        access: { client, addresses: deployment, fromBlock: BigInt(deployment.block), account: developmentAccount(key) },
+        access: { client: through, addresses: deployment, fromBlock: BigInt(deployment.block), account: developmentAccount(key) },
         prove: async () => {
           throw new Error('this network has no zk tier');
         },

@@ -30,6 +30,8 @@ const COMPARE_DEPTH = 6n;
 /** Tries until two endpoints that follow the same chain should have said the same. */
 const AGREE_TRIES = 6;
 const AGREE_PAUSE = 400;
+/** Milliseconds between two alarms about the same disagreement. */
+const TELL_EVERY = 60_000;
 
 /**
  * Several JSON-RPC endpoints as one. A read goes to the first that is well, and on to the next where one fails, lags or limits; events
@@ -40,6 +42,8 @@ export class Endpoints {
   private readonly all: readonly Endpoint[];
   private readonly compareEvery: number;
   private compared = 0;
+  /** When which disagreement was last told of. */
+  private readonly told = new Map<string, number>();
   private comparing: Promise<void> | undefined;
   private listener: (event: EndpointEvent) => void = () => {};
 
@@ -132,11 +136,18 @@ export class Endpoints {
   /** Events that any of two tells of: what is invented is seen through when the claim or request itself is read; what is hidden is not missed. */
   private async logs(call: RpcCall): Promise<unknown> {
     const [one, other] = this.well() as [Endpoint, Endpoint];
-    const answers = await Promise.all([settled(one.ask(call)), settled(other.ask(call))]);
-    const told = answers.filter((answer) => !answer.failed && !answer.refused).map(({ value }) => value as unknown[]);
-    if (told.length < 2) return this.first(call);
-    if (isDifferent(told[0]!, told[1]!)) this.tell('disagree', other, `events: not those of endpoint ${one.index}`);
-    return mergeLogs(told);
+    const lists: unknown[][] = [];
+    // Asked once more where they differ: the newest block may not have reached both.
+    for (let tries = 2; tries > 0; tries--) {
+      const answers = await Promise.all([settled(one.ask(call)), settled(other.ask(call))]);
+      const told = answers.filter((answer) => !answer.failed && !answer.refused).map(({ value }) => value as unknown[]);
+      lists.push(...told);
+      if (told.length < 2) break;
+      if (!isDifferent(told[0]!, told[1]!)) return mergeLogs(lists);
+      if (tries === 1) this.tell('disagree', other, `events: not those of endpoint ${one.index}`);
+      else await delay(AGREE_PAUSE);
+    }
+    return lists.length > 0 ? mergeLogs(lists) : this.first(call);
   }
 
   /** To every endpoint, resting or aside ones too: whoever includes it first. */
@@ -233,6 +244,11 @@ export class Endpoints {
   }
 
   private tell(kind: EndpointEvent['kind'], { index, host }: Endpoint, why: string): void {
+    if (kind === 'disagree') {
+      const name = `${index}/${why}`;
+      if (Date.now() < (this.told.get(name) ?? 0) + TELL_EVERY) return;
+      this.told.set(name, Date.now());
+    }
     this.listener({ kind, endpoint: index, host, why });
   }
 }
