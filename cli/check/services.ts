@@ -12,8 +12,11 @@ const OLDEST_POSTGRES = 120_000;
 export async function checkRedis(report: Report, url: string): Promise<void> {
   const what = 'redis';
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, connectTimeout: PATIENCE });
-  // What goes wrong comes out of the calls below.
-  client.on('error', () => undefined);
+  // Says why; the calls below know only that the connection is closed.
+  let reason: string | undefined;
+  client.on('error', (error) => {
+    reason ??= error.message;
+  });
   await report.look(what, async () => {
     try {
       await client.connect();
@@ -37,7 +40,7 @@ export async function checkRedis(report: Report, url: string): Promise<void> {
     } catch (error) {
       report.fail(
         what,
-        `${new URL(url).host}: ${error instanceof Error ? error.message : String(error)}`,
+        `${new URL(url).host}: ${reason ?? (error instanceof Error ? error.message : String(error))}`,
         'check its address, user and password, and that it runs',
       );
     } finally {

@@ -1,0 +1,82 @@
+// needs: redis-server postgresql
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createReport, type Finding } from '../../cli/check/findings.ts';
+import { checkPostgres, checkRedis } from '../../cli/check/services.ts';
+import { openPostgres } from '../../prover/store/postgres.ts';
+import { createLog } from '../../runtime/log.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+
+let redis: RedisServer;
+let postgres: PostgresServer;
+let client: Redis;
+
+beforeAll(async () => {
+  [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
+  client = new Redis(redis.url);
+});
+afterAll(async () => {
+  client?.disconnect();
+  await Promise.all([redis?.stop('SIGKILL'), postgres?.remove()]);
+});
+
+async function findings(check: (report: ReturnType<typeof createReport>) => Promise<void>): Promise<string[]> {
+  const found: Finding[] = [];
+  await check(createReport((finding) => found.push(finding)));
+  return found.map(({ status, message }) => `${status} ${message}`);
+}
+
+async function query(sql: string, url = postgres.url): Promise<void> {
+  const session = new Client({ connectionString: url });
+  await session.connect();
+  await session.query(sql);
+  await session.end();
+}
+
+describe('assay node check, of a Redis', () => {
+  const check = (): Promise<string[]> => findings((report) => checkRedis(report, redis.url));
+
+  it('wants one that keeps jobs', async () => {
+    expect(await check()).toEqual([expect.stringMatching(/^ok version \d/), expect.stringMatching(/^warn it keeps no append-only file/)]);
+    await client.config('SET', 'appendonly', 'yes');
+    expect(await check()).toEqual([expect.stringMatching(/^ok version/)]);
+    await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await check()).toContainEqual(expect.stringMatching(/^fail its maxmemory-policy is allkeys-lru/));
+  });
+
+  it('wants the right password, and repeats none', async () => {
+    await client.config('SET', 'requirepass', 'right');
+    const said = await findings((report) => checkRedis(report, redis.url.replace('redis://', 'redis://:hunter2@')));
+    expect(said).toEqual([expect.stringMatching(/^fail .*(WRONGPASS|invalid)/)]);
+    expect(said.join()).not.toContain('hunter2');
+  });
+});
+
+describe('assay node check, of a PostgreSQL', () => {
+  const check = (url = postgres.url): Promise<string[]> => findings((report) => checkPostgres(report, url));
+
+  it('makes no tables, and says who will', async () => {
+    expect(await check()).toEqual([expect.stringMatching(/^ok version/), 'ok its tables are made at the first start']);
+    expect(await check()).toContain('ok its tables are made at the first start');
+  });
+
+  it('knows a user that may not make them', async () => {
+    await query('create role guest login; revoke create on database postgres from public');
+    const said = await check(postgres.url.replace('assay@', 'guest@'));
+    expect(said).toContainEqual(expect.stringMatching(/^fail it has no tables, and this user may not make them/));
+  });
+
+  it('knows its own tables, and those of a later version', async () => {
+    const opened = await openPostgres({ url: postgres.url, log: createLog({ name: 'test', level: 'silent' }) });
+    await opened.close();
+    expect(await check()).toContain('ok its tables are those of this version');
+    await query("insert into assay.kysely_migration (name, timestamp) values ('9999_later', 'now')");
+    expect(await check()).toContainEqual(expect.stringMatching(/^fail a later version was there: 9999_later/));
+  });
+
+  it('knows a database that is not there', async () => {
+    expect(await check(postgres.url.replace(/postgres$/, 'nowhere'))).toEqual([expect.stringMatching(/^fail .*nowhere/)]);
+  });
+});
