@@ -101,6 +101,7 @@ class Connection {
 
   /** @returns the status; 0 when the connection was closed */
   ask(request: Buffer): Promise<number> {
+    if (this.socket.destroyed) throw new Error('the connection was closed');
     return new Promise((resolve) => {
       this.pending = resolve;
       this.socket.write(request);

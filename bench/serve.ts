@@ -120,7 +120,7 @@ async function bench(options: Options, tell: (event: string, figures: object) =>
     const { runCpu, receiptCpu, signing } = await server.ask<Overhead>({ ask: 'overhead', count: 4_000 });
     tell('receipt', { runCpu, withReceiptCpu: receiptCpu, receiptAdds: receiptCpu - runCpu, signing });
     await steadiness(server, load, questions, Number(options.requests), tell);
-    await growth(server, load, questions, { ...options, count, milliseconds }, tell);
+    await growth(server, questions, { ...options, count, milliseconds }, tell);
   } finally {
     load.close();
     await server.stop();
@@ -143,27 +143,30 @@ async function steadiness(server: Server, load: Load, questions: readonly Buffer
 /** What a receipt costs beside few and beside many that are stored. */
 async function growth(
   server: Server,
-  load: Load,
   questions: readonly Buffer[],
   {
     model,
     stored,
+    connections,
     count,
     milliseconds,
-  }: { readonly model: string; readonly stored: string; readonly count: number; readonly milliseconds: number },
+  }: Pick<Options, 'model' | 'stored' | 'connections'> & { readonly count: number; readonly milliseconds: number },
   tell: Teller,
 ): Promise<void> {
   const many = Number(stored);
   if (many === 0) return;
   const fresh = await Server.start(model);
-  const freshLoad = await Load.open(fresh.url, 32);
+  const freshLoad = await Load.open(fresh.url, Number(connections));
   try {
     await fresh.ask({ ask: 'fill', upTo: 1_000 });
     await fullLoad(fresh, freshLoad, questions, milliseconds);
     const few = await rounds(count, () => fullLoad(fresh, freshLoad, questions, milliseconds));
     await server.ask({ ask: 'fill', upTo: many });
+    // Filling takes minutes, in which connections that rest are closed.
+    const load = await Load.open(server.url, Number(connections));
     await fullLoad(server, load, questions, milliseconds);
     const full = await rounds(count, () => fullLoad(server, load, questions, milliseconds));
+    load.close();
     tell('stored', { few: { receipts: 1_000, ...few }, many: { receipts: many, ...full }, cpuRatio: full.serverCpu / few.serverCpu });
   } finally {
     freshLoad.close();
