@@ -73,5 +73,6 @@ export function checkJob(job: NewJob): void {
   invariant(id.length >= 1 && id.length <= LONGEST_ID && !/\p{Cs}/u.test(id), 'the id of a job is text of 1..256 characters');
   invariant(Number.isInteger(priority) && Math.abs(priority) <= HIGHEST_PRIORITY, 'a priority is a whole number within ±1,000');
   invariant(Number.isInteger(attempts) && attempts >= 1, 'a job is attempted at least once');
-  invariant(Buffer.byteLength(JSON.stringify(data) ?? '') <= LARGEST_DATA, 'the data of a job is at most 65,536 bytes');
+  const text: string | undefined = JSON.stringify(data);
+  invariant(text !== undefined && Buffer.byteLength(text) <= LARGEST_DATA, 'the data of a job is JSON of at most 65,536 bytes');
 }

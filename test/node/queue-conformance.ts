@@ -194,6 +194,7 @@ export function queueConformance(name: string, create: () => Promise<QueueUnderT
       expect(seen).toEqual(data);
       const wrong = [
         { id: 'a', kind: 'work', data: 'x'.repeat(65_535) },
+        { id: 'a', kind: 'work', data: undefined },
         { id: '', kind: 'work', data: null },
         { id: 'x'.repeat(257), kind: 'work', data: null },
         { id: '\ud800', kind: 'work', data: null },
