@@ -342,6 +342,8 @@ describe('cost in rows', () => {
         "lookup, a line": 0,
         "lookup, a square": 2,
         "lookup, a step": 7,
+        "lowest byte of 16 bits": 16,
+        "lowest byte of a narrow value": 3,
         "maximum": 18,
         "positive part": 17,
         "product": 1,
@@ -361,6 +363,7 @@ describe('cost in rows', () => {
         "selection": 1,
         "signed compare": 17,
         "square root": 23,
+        "two’s complement of 16 bits": 16,
       }
     `);
   });
