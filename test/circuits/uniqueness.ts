@@ -8,7 +8,7 @@ type SparseRow = Map<number, bigint>;
 function differential(cs: ConstraintSystem, values: Assignment, fixed: number): SparseRow[] {
   const rows: SparseRow[] = [];
   for (let row = 0; row < cs.rowCount; row++) {
-    const factor = [valueOf(cs, values, row, 1), valueOf(cs, values, row, 0), -1n];
+    const factor = [partValue(cs, values, row, 1), partValue(cs, values, row, 0), -1n];
     const sparse: SparseRow = new Map();
     for (let part = 0; part < 3; part++) {
       const { from, to } = cs.part(row, part);
@@ -25,7 +25,7 @@ function differential(cs: ConstraintSystem, values: Assignment, fixed: number): 
   return rows;
 }
 
-function valueOf(cs: ConstraintSystem, values: Assignment, row: number, part: number): bigint {
+function partValue(cs: ConstraintSystem, values: Assignment, row: number, part: number): bigint {
   const { from, to } = cs.part(row, part);
   let sum = 0n;
   for (let i = from; i < to; i++) sum += cs.bigCoefficient(cs.termCodes.data[i]!) * values.get(cs.termWires.data[i]!);
