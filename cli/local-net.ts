@@ -2,10 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { parseEther } from 'viem';
+import { z } from 'zod';
 import type { DeployedAssay, DeploymentConstants } from '../contracts/client/deploy.ts';
 import { createSender, type Sender } from '../contracts/client/sender.ts';
 import { AssayError } from '../core/errors.ts';
+import { nodeConfigSchema } from '../prover/config.ts';
 import { startAnvil } from '../runtime/anvil.ts';
+import { variablesOf } from '../runtime/configuration-environment.ts';
 import { developmentAccount, developmentKey, ROLES } from './accounts.ts';
 import { type Client, connect } from './chain.ts';
 import { beforeExit } from './cleanup.ts';
@@ -121,16 +124,17 @@ export async function startNodeProcess(net: LocalNet, { name, account, settings 
     name,
     arguments: ['node', '--config', config],
     // Not what the user's shell says of other nodes: this one keeps to its own directory.
-    environment: {
-      [ROLES.node.variable]: developmentKey(account),
-      REDIS_URL: '',
-      DATABASE_URL: '',
-      REDIS_URL_FILE: '',
-      DATABASE_URL_FILE: '',
-    },
+    environment: { ...unsetMembers(), [ROLES.node.variable]: developmentKey(account) },
     log: path.join(net.directory, `${name}.log`),
   });
   return { ...child, url: String(child.facts.url) };
+}
+
+/** Every variable that could change a member of a node's configuration, empty: as if it were not set. */
+function unsetMembers(): Record<string, string> {
+  const members = variablesOf(z.toJSONSchema(nodeConfigSchema, { io: 'input' }));
+  const names = [...members.map(({ variable }) => variable), 'REDIS_URL_FILE', 'DATABASE_URL_FILE', 'ASSAY_KEYSTORE_PASSWORD'];
+  return Object.fromEntries(names.map((name) => [name, '']));
 }
 
 /** Starts `assay challenger` likewise. */
