@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Hex, TransactionReceipt } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { developmentAccount } from '../../cli/accounts.ts';
@@ -25,12 +28,12 @@ beforeAll(async () => {
 });
 afterAll(() => network?.stop());
 
-async function openChannel(lock: bigint, seconds: number): Promise<Hex> {
+async function openChannel(lock: bigint, seconds: number, key = KEY): Promise<Hex> {
   const { client, deployment, sender } = network;
   const { timestamp } = await client.getBlock();
   const customer = developmentAccount(CUSTOMER).address;
   const terms = { customer, amount: lock, expiry: Number(timestamp) + seconds };
-  return channelOpened(await sender(KEY).send(openChannelCall(deployment.channels, terms)))!;
+  return channelOpened(await sender(key).send(openChannelCall(deployment.channels, terms)))!;
 }
 
 /** A receipt as the node signs it, for an image and an output root. */
@@ -111,5 +114,37 @@ describe('a receipt that its customer opens', () => {
     expect(await stake.slashed(0n)).toBe(coverage);
     await challenger.stop();
     await node.stop();
+  }, 400_000);
+
+  it('that lies is shown wrong element by element, like any claim', async () => {
+    const { client, deployment, coverage, modelId, directory } = network;
+    const liarStake = await network.stake(4, 5);
+    const key = 'key-of-the-customer-0123456789';
+    const apiKeys = path.join(directory, 'keys.json');
+    const customer = developmentAccount(CUSTOMER).address;
+    writeFileSync(
+      apiKeys,
+      JSON.stringify({ keys: [{ id: 'customer', sha256: createHash('sha256').update(key).digest('hex'), customer }] }),
+    );
+    const liar = await network.node(5, { apiKeys, fault: { seed: 3, kind: 'tensor' } });
+    const challenger = await network.challenger(CHALLENGER, { provers: [liar.url] });
+    const channel = await openChannel(2n * coverage, 3_600, 5);
+    const ask = `${liar.url}/v1/infer?modelId=${modelId}&channel=${channel}&coverage=${coverage}`;
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/octet-stream' };
+    const infer = () => fetch(ask, { method: 'POST', headers, body: Buffer.from(network.input(9)) });
+    // The channel is known once its block was read.
+    let answered = await infer();
+    await until('the node to see the channel', async () => {
+      if (answered.status === 403) answered = await infer();
+      return answered.status !== 403;
+    });
+    expect([answered.status, answered.ok ? '' : await answered.text()]).toEqual([200, '']);
+    await open((await answered.json()) as Awaited<ReturnType<typeof signed>>);
+    await until('a verdict', async () => (await liarStake.slashed(0n)) === coverage, 200);
+    const board = { address: deployment.board, abi: claimBoardAbi, fromBlock: 0n } as const;
+    const shown = await client.getContractEvents({ ...board, eventName: 'FaultProven' });
+    expect(shown.map(({ args }) => args.source)).toEqual([deployment.channels]);
+    await challenger.stop();
+    await liar.stop();
   }, 400_000);
 });
