@@ -37,6 +37,8 @@ interface HttpAnswer {
 }
 
 const HTTP_LANES = 4;
+/** Milliseconds that a fault and its mending take, about: questions are spread over all of them. */
+const FAULT_TIME = 12_000;
 const DEMAND_OPEN = 1;
 const DEMAND_ANSWERED = 2;
 
@@ -200,13 +202,17 @@ class Chaos {
   private async askOnChain(): Promise<void> {
     for (let i = 0; i < this.plan.requests; i++) {
       const tier = i % 8 === 7 ? 'zk' : 'optimistic';
-      const isSlow = i > this.plan.requests / 2 && !this.isOver;
-      await pause(isSlow ? 3_000 : 500);
+      await this.pace(this.plan.requests);
       // Without an upload here: that may fail, and is made again below.
       const each = await this.net.ask(tier, 300 + (i % 400));
       this.asked.push(each);
       if (tier === 'zk') await this.upload(300 + (i % 400));
     }
+  }
+
+  /** Between two of `count` questions. */
+  private async pace(count: number): Promise<void> {
+    if (!this.isOver) await pause((this.plan.faults * FAULT_TIME) / count);
   }
 
   private async upload(image: number): Promise<void> {
@@ -225,7 +231,7 @@ class Chaos {
   private async askOverHttp(lane: number): Promise<void> {
     for (let number = lane; number < this.plan.receipts; number += HTTP_LANES) {
       this.given.set(number, await this.infer(number));
-      if (!this.isOver) await pause(200);
+      await this.pace(this.plan.receipts / HTTP_LANES);
     }
   }
 
