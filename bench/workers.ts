@@ -80,7 +80,7 @@ class Bench {
   /** A model that keeps a core busy, in a store and queue as the chain role leaves them. */
   static async open(redis: string, database: string): Promise<Bench> {
     const folder = mkdtempSync(path.join(tmpdir(), 'assay-workers-'));
-    const made = convolutions(8);
+    const made = convolutions(24);
     const record: ModelRecord = modelRecord(made, { creator: IDENTITY.owner, royalty: 0 });
     const modelId = modelIdOf(record);
     writeFileSync(path.join(folder, 'program.assay'), encodeProgram(made));
@@ -133,7 +133,7 @@ class Bench {
       await this.store.put(COLLECTION.requests, orderedId(requestId), { ...request, requestId, state: 'queued' });
     }
     await Promise.all(Array.from({ length: jobs }, (_, i) => enqueue(this.queue, 'run', { requestId: String(first + i) })));
-    while ((await this.queue.counts('claim')).waiting < before + jobs) await sleep(5);
+    while ((await this.queue.counts('claim')).waiting < before + jobs) await sleep(25);
   }
 }
 
