@@ -1,5 +1,6 @@
 import type { LinearNode, Net } from '../onnx/lower/net.ts';
 import { patchRows, pixelCount } from '../onnx/lower/patches.ts';
+import { refuse } from '../onnx/refuse.ts';
 import { ACCUMULATOR_LIMIT, magnitude } from '../ops/operation.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import { errorFactor, gram, roundRow } from './gptq.ts';
@@ -159,15 +160,18 @@ function searchScale(
 }
 
 /** One scale for the whole layer: the accumulator itself is the result. */
-function accumulatorScale(channels: readonly Channel[], source: Quantization, format: Format, fan: number): Quantization {
+function accumulatorScale(node: LinearNode, channels: readonly Channel[], source: Quantization, format: Format, fan: number): Quantization {
   const largest = Math.max(...channels.map((c) => c.largest), 1e-30);
   let unit = (source.scale * largest) / (format.limit + 0.499);
   while (
     channels.some(
       (channel) => shiftOf(channel, source, { type: 'i32', scale: unit, zero: 0 }, { ...format, maxShift: 0 }, fan) === undefined,
     )
-  )
+  ) {
     unit *= 1.05;
+    // Weights or a bias that are no numbers fit no unit.
+    if (!(unit < 1e38)) refuse(`'${node.label}' has weights or a bias that are not finite`, { node: node.label });
+  }
   return { type: 'i32', scale: unit, zero: 0 };
 }
 
@@ -242,7 +246,7 @@ export function quantizeLinear(q: Quantizer, id: number, given: LinearNode): Int
   const own = classOf(q, id);
   const search = (range: Extent, chosen: readonly Channel[]): Quantization =>
     searchScale(q, { ...range, type: own.type, steps: own.steps }, chosen, power, source.quantization, format, fan);
-  if (own.type === 'i32') own.quantization = accumulatorScale(channels, source.quantization, format, fan);
+  if (own.type === 'i32') own.quantization = accumulatorScale(node, channels, source.quantization, format, fan);
   const blocks = own.quantization === undefined ? gateRanges(q, id) : undefined;
   const gates = blocks?.map((range, k) => search(range, channels.slice(k * range.width, (k + 1) * range.width)));
   own.quantization ??= search(own, channels);
