@@ -1,6 +1,7 @@
 import { type Address, bytesToHex, type Hex, hexToBytes, parseEventLogs, type TransactionReceipt } from 'viem';
 import { commitInput } from '../circuits/input-commitment.ts';
 import type { Deployment } from '../contracts/client/deployment.ts';
+import { eventually } from '../contracts/client/eventually.ts';
 import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import type { Sender } from '../contracts/client/sender.ts';
@@ -153,13 +154,15 @@ export async function waitForEnd(client: Client, deployment: Deployment, id: big
   }
 }
 
-/** Output bytes of an answered request, from the event that carried them. */
+/** Output bytes of an answered request, from the event that carried them; undefined when no answer comes to light. */
 export async function outputOf(client: Client, deployment: Deployment, id: bigint): Promise<Uint8Array | undefined> {
   const common = { address: deployment.requests, abi: requestsAbi, args: { requestId: id }, fromBlock: BigInt(deployment.block) } as const;
-  const [claimed, fulfilled] = await Promise.all([
-    client.getContractEvents({ ...common, eventName: 'Claimed' }),
-    client.getContractEvents({ ...common, eventName: 'Fulfilled' }),
-  ]);
-  const output = fulfilled.at(-1)?.args.output ?? claimed.at(-1)?.args.output;
-  return output === undefined ? undefined : hexToBytes(output);
+  return eventually(async () => {
+    const [claimed, fulfilled] = await Promise.all([
+      client.getContractEvents({ ...common, eventName: 'Claimed' }),
+      client.getContractEvents({ ...common, eventName: 'Fulfilled' }),
+    ]);
+    const output = fulfilled.at(-1)?.args.output ?? claimed.at(-1)?.args.output;
+    return output === undefined ? undefined : hexToBytes(output);
+  });
 }

@@ -65,6 +65,6 @@ async function run(directory: string, options: Options): Promise<void> {
   for (const node of options.node) await requesting.uploadInput(node, modelId, input.bytes);
   if (options.wait === 0) return;
   const status = await requesting.waitForEnd(client, deployment, id, options.wait);
-  const answer = await requesting.outputOf(client, deployment, id);
+  const answer = status === 'refunded' ? undefined : await requesting.outputOf(client, deployment, id);
   answers.printEnd(output, program, id, status, answer);
 }

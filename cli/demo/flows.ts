@@ -31,6 +31,9 @@ export async function playProof(stage: Stage, image: number, announce: Announce)
   announce('zk-verified', {
     ok,
     requestId: question.id,
+    status,
+    transaction: receipt?.status,
+    right: sameBytes(output, question.right),
     answer,
     label: question.label,
     delivered,
@@ -52,7 +55,7 @@ export async function playOptimistic(stage: Stage, image: number, announce: Anno
   const answer = output === undefined ? undefined : digitOf(optimistic, output);
   const delivered = reading !== undefined && reading === answer;
   const ok = status === 'final' && sameBytes(output, question.right) && delivered;
-  announce('optimistic-final', { ok, requestId: question.id, answer, label: question.label, delivered });
+  announce('optimistic-final', { ok, requestId: question.id, status, answer, label: question.label, delivered });
   return { event: 'optimistic-final', ok };
 }
 

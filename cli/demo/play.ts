@@ -1,3 +1,4 @@
+import { eventually } from '../../contracts/client/eventually.ts';
 import type { Announce } from './announce.ts';
 import { type Outcome, playFraud, playHarassment, playOptimistic, playProof } from './flows.ts';
 import { type Entry, partiesOf, readLedger } from './ledger.ts';
@@ -47,6 +48,9 @@ export async function playSeed(stage: Stage, seed: number, announce: Announce): 
   const from = await client.getBlockNumber();
   const played = await Promise.race([endPlay(startPlay(stage, seed, announce)), stage.started.then(() => stage.net.chainEnded)]);
   // The challenger takes back what is its own in the blocks after a verdict; worth counts it wherever it lies.
-  const ledger = await readLedger(stage.net, await partiesOf(stage), from, await client.getBlockNumber());
+  const to = await client.getBlockNumber();
+  // State of a block is told while the next one is made, unless that one is there.
+  await eventually(async () => ((await client.getBlockNumber({ cacheTime: 0 })) > to ? to : undefined));
+  const ledger = await readLedger(stage.net, await partiesOf(stage), from, to);
   return { ...played, ledger };
 }

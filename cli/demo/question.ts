@@ -1,4 +1,4 @@
-import { type Address, bytesToHex, type Hex } from 'viem';
+import { type Address, BaseError, bytesToHex, ContractFunctionRevertedError, type Hex } from 'viem';
 import { digitReaderAbi } from '../../contracts/client/generated/digitReader.ts';
 import { execute, outputsOf } from '../../core/execute.ts';
 import { joinTensors, outputForms, splitTensors } from '../../core/tensor-list.ts';
@@ -63,7 +63,8 @@ export function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
 export async function readingOf(stage: Stage, consumer: Address, id: bigint): Promise<number | undefined> {
   try {
     return Number(await stage.net.client.readContract({ address: consumer, abi: digitReaderAbi, functionName: 'digitOf', args: [id] }));
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof BaseError && error.walk((cause) => cause instanceof ContractFunctionRevertedError) !== null) return undefined;
+    throw error;
   }
 }

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Address, type Hex, parseEventLogs, type TransactionReceipt } from 'viem';
+import { eventually } from '../../contracts/client/eventually.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
+import { receiptOf as transactionReceipt } from '../../contracts/client/receipt.ts';
 import type { Facts } from './announce.ts';
 import { type Stage, ZK_NODE } from './stage.ts';
 
@@ -14,14 +16,16 @@ export async function receiptOf(
   id: bigint,
 ): Promise<TransactionReceipt | undefined> {
   const { client, deployment } = stage.net;
-  const [event] = await client.getContractEvents({
-    address: deployment.requests,
-    abi: requestsAbi,
-    eventName,
-    args: { requestId: id },
-    fromBlock: BigInt(deployment.block),
-  });
-  return event === undefined ? undefined : client.getTransactionReceipt({ hash: event.transactionHash });
+  const [event] = await eventually(() =>
+    client.getContractEvents({
+      address: deployment.requests,
+      abi: requestsAbi,
+      eventName,
+      args: { requestId: id },
+      fromBlock: BigInt(deployment.block),
+    }),
+  );
+  return event === undefined ? undefined : transactionReceipt(client, event.transactionHash);
 }
 
 /** Milliseconds that the node's proving process took, from the node's own log. */

@@ -10,6 +10,7 @@ import { readPrice } from '../../contracts/client/board/read.ts';
 import { channelOpened, openChannelCall } from '../../contracts/client/channels/openChannel.ts';
 import { openReceiptCall } from '../../contracts/client/channels/openReceipt.ts';
 import { readChannel } from '../../contracts/client/channels/readChannel.ts';
+import { eventually } from '../../contracts/client/eventually.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { TENSOR_ROOTS } from '../../core/dispute/units.ts';
 import { execute, outputsOf } from '../../core/execute.ts';
@@ -111,7 +112,7 @@ describe('a receipt that its customer opens', () => {
     await until('a verdict', async () => (await readChannel(client, deployment.channels, channel))?.lock === coverage, 200);
     expect(await readChannel(client, deployment.channels, channel)).toMatchObject({ disputed: 0n });
     expect(await free()).toBe(locked);
-    expect(await stake.slashed(0n)).toBe(coverage);
+    expect(await eventually(async () => (await stake.slashed(0n)) || undefined)).toBe(coverage);
     await challenger.stop();
     await node.stop();
   }, 400_000);
@@ -142,7 +143,7 @@ describe('a receipt that its customer opens', () => {
     await open((await answered.json()) as Awaited<ReturnType<typeof signed>>);
     await until('a verdict', async () => (await liarStake.slashed(0n)) === coverage, 200);
     const board = { address: deployment.board, abi: claimBoardAbi, fromBlock: 0n } as const;
-    const shown = await client.getContractEvents({ ...board, eventName: 'FaultProven' });
+    const shown = await eventually(() => client.getContractEvents({ ...board, eventName: 'FaultProven' }));
     expect(shown.map(({ args }) => args.source)).toEqual([deployment.channels]);
     await challenger.stop();
     await liar.stop();

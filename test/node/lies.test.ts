@@ -1,6 +1,7 @@
 import { formatEther, type Hex } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { developmentAccount } from '../../cli/accounts.ts';
+import { eventually } from '../../contracts/client/eventually.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { execute } from '../../core/execute.ts';
@@ -62,13 +63,15 @@ async function tell(kind: FaultKind, at: number, modelId: Hex): Promise<Lie> {
   await network.node(key, { models: [{ modelId, directory: network.modelDirectory }], fault: { seed: SEED + at, kind } });
   const id = await network.ask(asker, modelId, image);
   await until('a verdict', async () => (await statusOf(network, id)) > STATUS.claimed);
-  const [event] = await network.client.getContractEvents({
-    address: network.deployment.board,
-    abi: claimBoardAbi,
-    eventName: 'FaultProven',
-    args: { claimId: `0x${id.toString(16).padStart(64, '0')}` },
-    fromBlock: 0n,
-  });
+  const [event] = await eventually(() =>
+    network.client.getContractEvents({
+      address: network.deployment.board,
+      abi: claimBoardAbi,
+      eventName: 'FaultProven',
+      args: { claimId: `0x${id.toString(16).padStart(64, '0')}` },
+      fromBlock: 0n,
+    }),
+  );
   const { position, element, right } = event?.args ?? {};
   const honest = execute(network.program, splitTensors(inputForms(network.program), network.input(image)));
   return {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { developmentAccount, developmentKey, ROLES } from '../../cli/accounts.ts';
 import { type Child, startChild } from '../../cli/supervise.ts';
+import { eventually } from '../../contracts/client/eventually.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { TENSOR_ROOTS, UNIT_KINDS } from '../../core/dispute/units.ts';
@@ -46,13 +47,15 @@ function disputeOf(id: bigint) {
 
 function claimsOf(id: bigint) {
   const { requests } = network.deployment;
-  return network.client.getContractEvents({
-    address: requests,
-    abi: requestsAbi,
-    eventName: 'Claimed',
-    args: { requestId: id },
-    fromBlock: 0n,
-  });
+  return eventually(() =>
+    network.client.getContractEvents({
+      address: requests,
+      abi: requestsAbi,
+      eventName: 'Claimed',
+      args: { requestId: id },
+      fromBlock: 0n,
+    }),
+  );
 }
 
 /** `assay node` as operators run it, on a state directory that outlives it. */
@@ -137,12 +140,14 @@ describe('a liar that falls silent', () => {
       const librarian = await short.node(7, { mostFee: '0' });
       await short.challenger(CHALLENGER, { provers: [librarian.url] });
       await until('a verdict', async () => (await statusOf(short, id)) === STATUS.faulted);
-      const expired = await short.client.getContractEvents({
-        address: short.deployment.board,
-        abi: claimBoardAbi,
-        eventName: 'Expired',
-        fromBlock: 0n,
-      });
+      const expired = await eventually(() =>
+        short.client.getContractEvents({
+          address: short.deployment.board,
+          abi: claimBoardAbi,
+          eventName: 'Expired',
+          fromBlock: 0n,
+        }),
+      );
       expect(expired).toHaveLength(1);
       expect(await stake.slashed(0n)).toBe(short.coverage);
     } finally {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { hexToBytes } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../contracts/client/eventually.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { AssayError } from '../../core/errors.ts';
@@ -131,13 +132,15 @@ describe('a request by root', () => {
     expect(await statusOf(network, id)).toBe(STATUS.open);
     await send('PUT', `/v1/models/${network.modelId}/inputs`, input);
     await until('a claim', async () => (await statusOf(network, id)) >= STATUS.claimed);
-    const [claimed] = await network.client.getContractEvents({
-      address: network.deployment.requests,
-      abi: requestsAbi,
-      eventName: 'Claimed',
-      args: { requestId: id },
-      fromBlock: 0n,
-    });
+    const [claimed] = await eventually(() =>
+      network.client.getContractEvents({
+        address: network.deployment.requests,
+        abi: requestsAbi,
+        eventName: 'Claimed',
+        args: { requestId: id },
+        fromBlock: 0n,
+      }),
+    );
     const tensors = execute(network.program, inputs);
     expect(hexToBytes(claimed!.args.output!)).toEqual(joinTensors(outputsOf(network.program, tensors)));
     const own = buildTrace(tensors);

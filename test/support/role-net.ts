@@ -105,11 +105,12 @@ export async function startRoleNet(options: { readonly seconds?: number } = {}):
     seen: async ({ id }) => {
       const { client, deployment } = net;
       const common = { address: deployment.requests, abi: requestsAbi, args: { requestId: id }, fromBlock: 0n } as const;
-      const [{ status }, claimed, fulfilled, output] = await Promise.all([
-        statusOf(client, deployment, id),
+      const { status } = await statusOf(client, deployment, id);
+      if (status === 'open' || status === 'refunded') return { status, answers: [] };
+      const output = await outputOf(client, deployment, id);
+      const [claimed, fulfilled] = await Promise.all([
         client.getContractEvents({ ...common, eventName: 'Claimed' }),
         client.getContractEvents({ ...common, eventName: 'Fulfilled' }),
-        outputOf(client, deployment, id),
       ]);
       const answers = [...claimed, ...fulfilled].map((event) => event.args.output ?? (output === undefined ? '0x' : bytesToHex(output)));
       return { status, answers };
