@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { DeployedAssay, DeploymentConstants } from '../contracts/client/deploy.ts';
 import { createSender, type Sender } from '../contracts/client/sender.ts';
 import { AssayError } from '../core/errors.ts';
-import { nodeConfigSchema } from '../prover/config.ts';
+import { nodeConfigSchema } from '../prover/configuration/config.ts';
 import { startAnvil } from '../runtime/anvil.ts';
 import { variablesOf } from '../runtime/configuration-environment.ts';
 import { developmentAccount, developmentKey, ROLES } from './accounts.ts';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { NodeConfig } from '../prover/config.ts';
+import type { NodeConfig } from '../prover/configuration/config.ts';
 import { integer } from './options.ts';
 
 /** What `assay node` and the commands below it take. */
@@ -50,8 +50,8 @@ export function withNodeOptions(command: Command): Command {
 /** The configuration that file, environment and options make. @throws ConfigError */
 export async function loadNodeConfig(options: NodeCommandOptions): Promise<NodeConfig> {
   const [{ nodeConfigSchema }, { nodeConfigProblems }, { loadConfig }] = await Promise.all([
-    import('../prover/config.ts'),
-    import('../prover/config-checks.ts'),
+    import('../prover/configuration/config.ts'),
+    import('../prover/configuration/config-checks.ts'),
     import('../runtime/configuration.ts'),
   ]);
   const { config: file, rpc, deployment, data, host, port, model: models, faultSeed, fault, role } = options;

@@ -2,18 +2,18 @@ import type { Address } from 'viem';
 import { AssayError, invariant } from '../core/errors.ts';
 import { DEVELOPMENT_CHAIN } from '../runtime/configuration.ts';
 import type { Log } from '../runtime/log.ts';
-import { Answerer, type Prove } from './answer.ts';
 import { type ChainAccess, type OpenedChain, openChain } from './assembly/chain-access.ts';
 import { drain } from './assembly/drain.ts';
 import { type Closers, type Foundation, layFoundation } from './assembly/foundation.ts';
 import { startApi, startHealth } from './assembly/http.ts';
 import { meteredProve } from './assembly/metered.ts';
 import { holdStake } from './assembly/stake-lock.ts';
-import { type ChainSide, startChainSide } from './chain-side.ts';
-import type { NodeConfig, NodeRole } from './config.ts';
-import { type JobKind, workOn } from './jobs.ts';
+import { type ChainSide, startChainSide } from './chain/chain-side.ts';
+import type { NodeConfig, NodeRole } from './configuration/config.ts';
 import { createMetrics, type NodeMetrics } from './metrics.ts';
-import type { ReceiptSigner } from './signer.ts';
+import type { ReceiptSigner } from './service/signer.ts';
+import { Answerer, type Prove } from './work/answer.ts';
+import { type JobKind, workOn } from './work/jobs.ts';
 
 export interface NodeOptions {
   readonly config: NodeConfig;

@@ -3,7 +3,7 @@ import { privateKeyToAddress } from 'viem/accounts';
 import type { Deployment } from '../../contracts/client/deployment.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
-import type { NodeConfig } from '../../prover/config.ts';
+import type { NodeConfig } from '../../prover/configuration/config.ts';
 import { DEVELOPMENT_CHAIN } from '../../runtime/configuration.ts';
 import { nodeKey } from '../accounts.ts';
 import { type Client, connect, loadDeployment } from '../chain.ts';

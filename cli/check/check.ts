@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type NodeConfig, nodeConfigSchema } from '../../prover/config.ts';
+import { type NodeConfig, nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { ConfigError } from '../../runtime/configuration.ts';
 import { checkChain } from './chain.ts';
 import { createReport, type Finding } from './findings.ts';

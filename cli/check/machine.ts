@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
-import type { NodeConfig } from '../../prover/config.ts';
+import type { NodeConfig } from '../../prover/configuration/config.ts';
 import { unknownVariables } from '../../runtime/configuration-environment.ts';
 import { selftest } from '../../runtime/selftest.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';

@@ -6,9 +6,9 @@ import { modelRegistryAbi } from '../../contracts/client/generated/modelRegistry
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { bindToChain } from '../../prover/assembly/identity.ts';
-import { type Catalog, openCatalog, type ServedModel } from '../../prover/catalog.ts';
-import type { NodeConfig } from '../../prover/config.ts';
-import { checkSteps } from '../../prover/differential.ts';
+import type { NodeConfig } from '../../prover/configuration/config.ts';
+import { type Catalog, openCatalog, type ServedModel } from '../../prover/models/catalog.ts';
+import { checkSteps } from '../../prover/models/differential.ts';
 import { count } from '../text.ts';
 import type { CheckedChain } from './chain.ts';
 import type { Report } from './findings.ts';

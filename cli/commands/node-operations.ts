@@ -68,7 +68,7 @@ async function withQueue<Result>(options: NodeCommandOptions, work: (queue: Queu
 }
 
 async function kinds(): Promise<readonly string[]> {
-  return Object.keys((await import('../../prover/jobs.ts')).JOBS);
+  return Object.keys((await import('../../prover/work/jobs.ts')).JOBS);
 }
 
 async function dead(options: NodeCommandOptions): Promise<void> {

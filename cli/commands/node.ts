@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import type { AssayError } from '../../core/errors.ts';
 import type { ChainAccess } from '../../prover/assembly/chain-access.ts';
-import type { NodeConfig } from '../../prover/config.ts';
-import type { ReceiptSigner } from '../../prover/signer.ts';
+import type { NodeConfig } from '../../prover/configuration/config.ts';
+import type { ReceiptSigner } from '../../prover/service/signer.ts';
 import { keyHelp, nodeKey } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
 import { becomeDaemon, untilStopped } from '../daemon.ts';
@@ -28,7 +28,7 @@ async function run(options: NodeCommandOptions): Promise<void> {
   const [{ requireSelftest }, { startNode }, { createProving }, { createLog }] = await Promise.all([
     import('../../runtime/selftest.ts'),
     import('../../prover/node.ts'),
-    import('../../prover/proving.ts'),
+    import('../../prover/work/proving.ts'),
     import('../../runtime/log.ts'),
   ]);
   // An answer that this machine computes wrongly would cost its stake.
@@ -60,7 +60,7 @@ async function run(options: NodeCommandOptions): Promise<void> {
 async function chainAccess(config: NodeConfig): Promise<{ readonly access: ChainAccess; readonly signer: ReceiptSigner }> {
   const [{ connect, loadDeployment }, { keySigner }, { privateKeyToAccount }] = await Promise.all([
     import('../chain.ts'),
-    import('../../prover/signer.ts'),
+    import('../../prover/service/signer.ts'),
     import('viem/accounts'),
   ]);
   const client = await connect(config.rpc ?? []);

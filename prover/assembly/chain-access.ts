@@ -1,8 +1,8 @@
 import { type Address, type Chain, isAddressEqual, type LocalAccount, type PublicClient, type Transport, zeroAddress } from 'viem';
 import { createSender } from '../../contracts/client/sender.ts';
 import { AssayError } from '../../core/errors.ts';
-import { type Addresses, NodeChain } from '../chain.ts';
-import type { NodeConfig } from '../config.ts';
+import { type Addresses, NodeChain } from '../chain/chain.ts';
+import type { NodeConfig } from '../configuration/config.ts';
 import type { NodeMetrics } from '../metrics.ts';
 
 /** What a process that speaks with the chain is given. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobKind } from '../jobs.ts';
 import type { Queue } from '../queue/port.ts';
+import type { JobKind } from '../work/jobs.ts';
 
 /** Milliseconds between two looks at what still has to be sent. */
 const LOOK_EVERY = 100;

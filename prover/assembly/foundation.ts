@@ -1,11 +1,11 @@
 import type { Address } from 'viem';
 import type { Log } from '../../runtime/log.ts';
-import { type Catalog, openCatalog } from '../catalog.ts';
-import type { NodeConfig } from '../config.ts';
-import { InputStore } from '../inputs.ts';
-import { ClaimMaterial } from '../material.ts';
+import type { NodeConfig } from '../configuration/config.ts';
 import type { NodeMetrics } from '../metrics.ts';
+import { type Catalog, openCatalog } from '../models/catalog.ts';
+import { ClaimMaterial } from '../models/material.ts';
 import type { Queue } from '../queue/port.ts';
+import { InputStore } from '../records/inputs.ts';
 import type { Store } from '../store/port.ts';
 import type { OpenedChain } from './chain-access.ts';
 import { awaitIdentity, bindToChain, bindToStore, claimStore, type NodeIdentity } from './identity.ts';

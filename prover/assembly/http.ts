@@ -1,13 +1,13 @@
 import type { Address } from 'viem';
 import type { Log } from '../../runtime/log.ts';
-import type { ChainSide } from '../chain-side.ts';
-import type { NodeConfig } from '../config.ts';
+import type { ChainSide } from '../chain/chain-side.ts';
+import type { NodeConfig } from '../configuration/config.ts';
 import { ApiKeys, readApiKeys } from '../http/keys.ts';
 import { type RunningServer, startOperations, startServer } from '../http/server.ts';
-import { enqueue } from '../jobs.ts';
 import type { NodeMetrics } from '../metrics.ts';
-import { createService, type HttpService, refreshGauges } from '../service.ts';
-import type { ReceiptSigner } from '../signer.ts';
+import { createService, type HttpService, refreshGauges } from '../service/service.ts';
+import type { ReceiptSigner } from '../service/signer.ts';
+import { enqueue } from '../work/jobs.ts';
 import type { OpenedChain } from './chain-access.ts';
 import type { Foundation } from './foundation.ts';
 

@@ -5,9 +5,9 @@ import type { Hash } from '../../core/brand.ts';
 import { AssayError } from '../../core/errors.ts';
 import { type ModelRecord, modelRecord } from '../../core/program/identity.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { BindToRecord } from '../catalog.ts';
-import type { NodeChain } from '../chain.ts';
-import { load } from '../documents.ts';
+import type { NodeChain } from '../chain/chain.ts';
+import type { BindToRecord } from '../models/catalog.ts';
+import { load } from '../records/documents.ts';
 import type { Store } from '../store/port.ts';
 
 const COLLECTION = 'node';

@@ -1,7 +1,7 @@
-import type { Prove } from '../answer.ts';
-import { JOBS, type JobKind } from '../jobs.ts';
 import type { NodeMetrics } from '../metrics.ts';
 import type { Queue } from '../queue/port.ts';
+import type { Prove } from '../work/answer.ts';
+import { JOBS, type JobKind } from '../work/jobs.ts';
 
 /** A queue that counts how the jobs of this process end. One that was stopped on its way has not ended. Closing it twice is closing it once. */
 export function meteredQueue(queue: Queue, { jobs }: Pick<NodeMetrics, 'jobs'>): Queue {

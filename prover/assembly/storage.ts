@@ -3,7 +3,7 @@ import { type AssayError, invariant } from '../../core/errors.ts';
 import { type ArtifactStore, openArtifacts } from '../../runtime/artifacts.ts';
 import type { Log } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
-import type { NodeConfig } from '../config.ts';
+import type { NodeConfig } from '../configuration/config.ts';
 import { openRedisQueue } from '../queue/bullmq.ts';
 import { embeddedQueue } from '../queue/embedded.ts';
 import type { Queue } from '../queue/port.ts';

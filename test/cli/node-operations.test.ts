@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkNode } from '../../cli/check/check.ts';
 import type { Finding } from '../../cli/check/findings.ts';
 import { claimStore } from '../../prover/assembly/identity.ts';
-import { nodeConfigSchema } from '../../prover/config.ts';
+import { nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import { loadConfig } from '../../runtime/configuration.ts';

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AssayError } from '../../core/errors.ts';
-import type { Prove } from '../../prover/answer.ts';
 import { drain } from '../../prover/assembly/drain.ts';
 import { awaitIdentity, claimStore } from '../../prover/assembly/identity.ts';
 import { meteredProve, meteredQueue } from '../../prover/assembly/metered.ts';
@@ -12,6 +11,7 @@ import { createMetrics } from '../../prover/metrics.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
 import type { Queue } from '../../prover/queue/port.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
+import type { Prove } from '../../prover/work/answer.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory, type StateDirectory } from '../../runtime/state-directory.ts';
 

@@ -1,6 +1,6 @@
 import { type Address, parseGwei } from 'viem';
 import { describe, expect, it } from 'vitest';
-import { Collector, type Till } from '../../prover/collect.ts';
+import { Collector, type Till } from '../../prover/chain/collect.ts';
 import { createLog } from '../../runtime/log.ts';
 
 const OWNER: Address = `0x${'11'.repeat(20)}`;

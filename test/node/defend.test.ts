@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { TENSOR_ROOTS } from '../../core/dispute/units.ts';
-import { type Defence, Defender } from '../../prover/defend.ts';
+import { type Defence, Defender } from '../../prover/chain/defend.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';

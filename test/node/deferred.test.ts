@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChainEvent } from '../../contracts/client/follow.ts';
-import { DeferredEvents } from '../../prover/deferred.ts';
+import { DeferredEvents } from '../../prover/chain/deferred.ts';
 import { createLog } from '../../runtime/log.ts';
 import { until } from './network.ts';
 

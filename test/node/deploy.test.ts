@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { NODE_ROLES, nodeConfigSchema } from '../../prover/config.ts';
+import { NODE_ROLES, nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { createMetrics } from '../../prover/metrics.ts';
 import { variablesOf } from '../../runtime/configuration-environment.ts';
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DeployedAssay, deployAssay, LOCAL_CONSTANTS } from '../../contracts/client/deploy.ts';
 import { inputCount } from '../../core/program/validate.ts';
 import type { TypedArray } from '../../core/tensor.ts';
-import { type CheckedModel, checkSteps, ModelChecks } from '../../prover/differential.ts';
+import { type CheckedModel, checkSteps, ModelChecks } from '../../prover/models/differential.ts';
 import { type ModelSession, openModel } from '../../runtime/session.ts';
 import { allKinds } from '../support/all-kinds.ts';
 import { type Anvil, startAnvil } from '../support/anvil.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { holdInput, InputPruner } from '../../prover/holds.ts';
+import { holdInput, InputPruner } from '../../prover/records/holds.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { drawn, MARGIN_SECONDS } from '../../prover/coverage.ts';
-import { COLLECTION } from '../../prover/documents.ts';
 import { type AnswerView, answerSchema, errorSchema } from '../../prover/http/schemas.ts';
-import type { CoverageDocument } from '../../prover/http-documents.ts';
+import { COLLECTION } from '../../prover/records/documents.ts';
+import type { CoverageDocument } from '../../prover/records/http-documents.ts';
+import { drawn, MARGIN_SECONDS } from '../../prover/service/coverage.ts';
 import { apiKey, type HttpNode, keysOf, startHttpNode } from '../support/http-node.ts';
 
 const CUSTOMER = `0x${'c0'.repeat(20)}`;
@@ -215,7 +215,7 @@ describe('nonces of a process that is killed', () => {
     const script = `
       const { openStateDirectory } = await import(${url('runtime/state-directory.ts')});
       const { embeddedStore } = await import(${url('prover/store/embedded.ts')});
-      const { Coverage } = await import(${url('prover/coverage.ts')});
+      const { Coverage } = await import(${url('prover/service/coverage.ts')});
       const store = embeddedStore(openStateDirectory(process.argv[1], 'node'));
       const coverage = new Coverage({ store, minimumCoverage: async () => 1n, receiptSeconds: 3600 });
       if ((await store.get('channels', '${CHANNEL}')) === undefined) {

@@ -7,11 +7,11 @@ import { execute, outputsOf } from '../../core/execute.ts';
 import { fromHex, keccak256, toHash } from '../../core/keccak.ts';
 import { inputForms, joinTensors, splitTensors } from '../../core/tensor-list.ts';
 import { decodeProof, encodeProof } from '../../core/zk-encoding.ts';
-import type { Prove } from '../../prover/answer.ts';
 import { errorSchema, type JobView, jobSchema } from '../../prover/http/schemas.ts';
-import { offChainContext, reconcileJobs } from '../../prover/proof-jobs.ts';
-import { createProving } from '../../prover/proving.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
+import type { Prove } from '../../prover/work/answer.ts';
+import { offChainContext, reconcileJobs } from '../../prover/work/proof-jobs.ts';
+import { createProving } from '../../prover/work/proving.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
 import { apiKey, CHAIN_ID, type HttpNode, type HttpNodeOptions, keysOf, OWNER, REQUESTS, startHttpNode } from '../support/http-node.ts';
 

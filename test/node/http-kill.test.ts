@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { answerSchema } from '../../prover/http/schemas.ts';
-import { Idempotency } from '../../prover/idempotency.ts';
+import { Idempotency } from '../../prover/service/idempotency.ts';
 import { random } from '../circuits/build.ts';
 import { startHttpNode } from '../support/http-node.ts';
 

@@ -6,12 +6,12 @@ import type { z } from 'zod';
 import { execute, outputsOf } from '../../core/execute.ts';
 import { fromHex } from '../../core/keccak.ts';
 import { inputForms, joinTensors, splitTensors } from '../../core/tensor-list.ts';
-import { COLLECTION, orderedId } from '../../prover/documents.ts';
 import { networkOf } from '../../prover/http/access.ts';
 import { HTTP_STATUS } from '../../prover/http/errors.ts';
 import { Gate } from '../../prover/http/gate.ts';
 import { namesEntity, readRange } from '../../prover/http/ranges.ts';
 import { answerSchema, errorSchema, healthSchema, modelsSchema, namesSchema, readySchema } from '../../prover/http/schemas.ts';
+import { COLLECTION, orderedId } from '../../prover/records/documents.ts';
 import { apiKey, type HttpNode, keysOf, startHttpNode } from '../support/http-node.ts';
 
 let node: HttpNode;

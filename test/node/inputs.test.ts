@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Program } from '../../core/program/types.ts';
-import { InputStore } from '../../prover/inputs.ts';
+import { InputStore } from '../../prover/records/inputs.ts';
 import { openArtifacts } from '../../runtime/artifacts.ts';
 
 const folders: string[] = [];

@@ -6,7 +6,7 @@ import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { execute } from '../../core/execute.ts';
 import { inputForms, splitTensors } from '../../core/tensor-list.ts';
-import { FAULT_KINDS, type Fault, type FaultKind, injectFault } from '../../prover/fault.ts';
+import { FAULT_KINDS, type Fault, type FaultKind, injectFault } from '../../prover/models/fault.ts';
 import { STATUS, startNetwork, statusOf, type TestNetwork, until } from './network.ts';
 
 const CHALLENGER = 18;

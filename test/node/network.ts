@@ -17,7 +17,7 @@ import type { Program } from '../../core/program/types.ts';
 import { compileModel } from '../../core/quantize/compile.ts';
 import { joinTensors } from '../../core/tensor-list.ts';
 import { prepareInput } from '../../core/values.ts';
-import { nodeConfigSchema } from '../../prover/config.ts';
+import { nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { type RunningNode, startNode } from '../../prover/node.ts';
 import { type Anvil, startAnvil } from '../../runtime/anvil.ts';
 import { createLog } from '../../runtime/log.ts';

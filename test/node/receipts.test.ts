@@ -4,8 +4,8 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { describe, expect, it } from 'vitest';
 import { AssayError } from '../../core/errors.ts';
 import { fromHex } from '../../core/keccak.ts';
-import { ReceiptMaker, receiptName, UNSECURED } from '../../prover/receipts.ts';
-import { accountSigner, isNativeSigning, keySigner, signWithNoble } from '../../prover/signer.ts';
+import { ReceiptMaker, receiptName, UNSECURED } from '../../prover/service/receipts.ts';
+import { accountSigner, isNativeSigning, keySigner, signWithNoble } from '../../prover/service/signer.ts';
 import { receiptDigest, receiptId, signedReceiptSchema } from '../../verifier/receipt.ts';
 
 const KEY = `0x${'4c'.repeat(32)}` as Hex;

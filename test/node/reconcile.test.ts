@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Reconciler, type ReconcilerParts } from '../../prover/chain/reconcile.ts';
+import { embeddedQueue } from '../../prover/queue/embedded.ts';
+import type { Queue } from '../../prover/queue/port.ts';
 import {
   type ClaimDocument,
   COLLECTION,
@@ -10,13 +13,10 @@ import {
   proofId,
   type RequestDocument,
   waitingKey,
-} from '../../prover/documents.ts';
-import type { JobKind } from '../../prover/jobs.ts';
-import { embeddedQueue } from '../../prover/queue/embedded.ts';
-import type { Queue } from '../../prover/queue/port.ts';
-import { Reconciler, type ReconcilerParts } from '../../prover/reconcile.ts';
+} from '../../prover/records/documents.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import type { Store } from '../../prover/store/port.ts';
+import type { JobKind } from '../../prover/work/jobs.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
 

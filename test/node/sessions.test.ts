@@ -5,7 +5,7 @@ import { encodeProgram } from '../../core/program/codec.ts';
 import type { Program } from '../../core/program/types.ts';
 import { allocate, type TypedArray } from '../../core/tensor.ts';
 import { inputForms } from '../../core/tensor-list.ts';
-import { openPool } from '../../prover/sessions.ts';
+import { openPool } from '../../prover/models/sessions.ts';
 import type { ModelSession } from '../../runtime/session.ts';
 import { openThreadedModel } from '../../runtime/threaded-session.ts';
 import { resnet8 } from '../support/networks.ts';

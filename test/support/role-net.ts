@@ -16,7 +16,7 @@ import { execute, outputsOf } from '../../core/execute.ts';
 import type { Program } from '../../core/program/types.ts';
 import { joinTensors } from '../../core/tensor-list.ts';
 import { prepareInput } from '../../core/values.ts';
-import type { NodeRole } from '../../prover/config.ts';
+import type { NodeRole } from '../../prover/configuration/config.ts';
 import { type PostgresServer, startPostgres } from './postgres.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 

@@ -1,0 +1,80 @@
+import type { ChainEvent } from '../../contracts/client/follow.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { NodeMetrics } from '../metrics.ts';
+
+export interface DeferredParts {
+  handle(event: ChainEvent): Promise<void>;
+  readonly log: Log;
+  readonly metrics?: Pick<NodeMetrics, 'alarms'> | undefined;
+}
+
+interface Late {
+  readonly event: ChainEvent;
+  attempts: number;
+  /** Milliseconds of a clock that only goes forward. */
+  until: number;
+}
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 60_000;
+/** An hour of tries: a request that nobody could read must not be held for ever. */
+const MOST_FOR_REQUESTS = 64;
+
+/**
+ * Events whose handling failed. They are tried again on their own, so that one that cannot be handled (whatever a stranger has put into
+ * it) never keeps the demands behind it from being seen. Kept in memory: the cursor for the next start stays before the earliest.
+ */
+export class DeferredEvents {
+  private readonly parts: DeferredParts;
+  private readonly late = new Map<string, Late>();
+
+  constructor(parts: DeferredParts) {
+    this.parts = parts;
+  }
+
+  async handle(event: ChainEvent): Promise<void> {
+    const key = nameOf(event);
+    try {
+      await this.parts.handle(event);
+      this.late.delete(key);
+    } catch (error) {
+      const attempts = (this.late.get(key)?.attempts ?? 0) + 1;
+      if (event.name === 'Requested' && attempts > MOST_FOR_REQUESTS) {
+        this.late.delete(key);
+        this.parts.log.error(
+          { block: String(event.blockNumber), transaction: event.transactionHash, error },
+          'a request is given up: it cannot be handled',
+        );
+        return;
+      }
+      const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(attempts - 1, 10));
+      this.late.set(key, { event, attempts, until: performance.now() + pause });
+      const line = { event: event.name, block: String(event.blockNumber), transaction: event.transactionHash, attempts, error };
+      if ((attempts & (attempts - 1)) !== 0) return this.parts.log.debug(line, 'an event could not be handled; trying again');
+      if (attempts >= 8) this.parts.metrics?.alarms.inc({ reason: 'rpc' });
+      this.parts.log.warn(line, 'an event could not be handled; what comes after it goes on, and it is tried again');
+    }
+  }
+
+  /** Tries again what is due. */
+  async retry(): Promise<void> {
+    const now = performance.now();
+    for (const { event, until } of [...this.late.values()]) if (until <= now) await this.handle(event);
+  }
+
+  /** After a rewind everything comes again by itself. */
+  clear(): void {
+    this.late.clear();
+  }
+
+  /** The last block before which nothing is left to do, of those handled. */
+  safeCursor(handled: bigint): bigint {
+    let safe = handled;
+    for (const { event } of this.late.values()) if (event.blockNumber <= safe) safe = event.blockNumber - 1n;
+    return safe;
+  }
+}
+
+function nameOf({ blockNumber, transactionHash, logIndex }: ChainEvent): string {
+  return `${blockNumber}/${transactionHash}/${logIndex}`;
+}

@@ -1,0 +1,56 @@
+import type { ServedModel } from '../models/catalog.ts';
+
+/** What a request asks, as the chain tells it. */
+export interface RequestTermsSeen {
+  readonly tier: number;
+  readonly fee: bigint;
+  readonly coverage: bigint;
+  readonly deadline: number;
+  /** Gas that answering will cost us, callbacks included. */
+  readonly gas: bigint;
+}
+
+/** What the operator accepts, and what there is to accept with. */
+export interface IntakePolicy {
+  /** Wei; undefined: what answering costs at the current price of gas. */
+  readonly minimumFee: bigint | undefined;
+  readonly mostFee: bigint | undefined;
+  readonly mostCoverage: bigint | undefined;
+  readonly freeStake: bigint;
+  /** Chain time, unix seconds. */
+  readonly now: number;
+  /** Wei a unit of gas costs now. */
+  readonly feePerGas: bigint;
+  /** The chain holds a proof that the model is ill-formed, or its key unsound. */
+  readonly disabled: boolean;
+  /** A liar of the development chain takes optimistic requests alone: a false proof cannot be made. */
+  readonly faulty: boolean;
+}
+
+/** Seconds that an answer needs before its deadline to be worth starting. */
+export const LEAST_TIME = { proved: 5, optimistic: 2 } as const;
+
+/** Gas of a proof's verification and delivery, and of a claim and its end, before callbacks (contracts/snapshots). */
+const GAS = { proved: 450_000n, optimistic: 230_000n } as const;
+
+/** Gas that answering a request costs its prover; whoever ends a claim pays for the callback. */
+export function expectedGas(tier: number, callbackGas: number): bigint {
+  return (tier === 0 ? GAS.proved : GAS.optimistic) + BigInt(callbackGas);
+}
+
+/** Why a request is not for this node; undefined when it is. Pure. */
+export function reasonToPass(terms: RequestTermsSeen, model: ServedModel | undefined, policy: IntakePolicy): string | undefined {
+  if (model === undefined) return 'the model is not served here';
+  if (policy.disabled) return 'the model was shown ill-formed, or its key unsound';
+  if (terms.tier === 0 && model.inputForm === 0) return 'the model has no zk tier here';
+  if (terms.tier === 0 && policy.faulty) return 'a faulty node proves nothing';
+  if (policy.minimumFee !== undefined && terms.fee < policy.minimumFee) return 'the fee is below the minimum';
+  if (policy.minimumFee === undefined && terms.fee < terms.gas * policy.feePerGas) return 'the fee does not pay for the gas of an answer';
+  if (policy.mostFee !== undefined && terms.fee > policy.mostFee) return 'the fee is above the limit';
+  const time = terms.tier === 0 ? LEAST_TIME.proved : LEAST_TIME.optimistic;
+  if (terms.deadline < policy.now + time) return 'the deadline is too close';
+  if (terms.tier === 1 && policy.mostCoverage !== undefined && terms.coverage > policy.mostCoverage)
+    return 'the coverage is above the limit';
+  if (terms.tier === 1 && terms.coverage > policy.freeStake) return 'the free stake does not cover it';
+  return undefined;
+}

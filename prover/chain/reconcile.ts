@@ -1,0 +1,160 @@
+import type { Log } from '../../runtime/log.ts';
+import type { Queue } from '../queue/port.ts';
+import {
+  below,
+  COLLECTION,
+  checked,
+  claimSchema,
+  load,
+  orderedId,
+  type Pointer,
+  pointerSchema,
+  proofId,
+  proofSchema,
+  type RequestDocument,
+  requestSchema,
+} from '../records/documents.ts';
+import type { Store } from '../store/port.ts';
+import { answersRequest } from '../work/answer.ts';
+import { enqueue, type JobData, type JobKind } from '../work/jobs.ts';
+
+export interface ReconcilerParts {
+  readonly store: Store;
+  readonly queue: Queue;
+  readonly log: Log;
+  /** Whether input bytes of a name are in hand. */
+  hasInput(name: string): Promise<boolean>;
+  /** Requests that wait for these inputs become work. */
+  inputArrived(names: readonly string[]): Promise<void>;
+  /** What other parts put back by themselves. */
+  readonly others?: readonly (() => Promise<void>)[];
+  /** Milliseconds between the end of a round and the next one. */
+  readonly every?: number;
+}
+
+/** A job that must be in the queue as long as its document says so. */
+type Wanted = { readonly [Kind in JobKind]: { readonly kind: Kind; readonly data: JobData<Kind> } }[JobKind];
+
+const EVERY = 15_000;
+/** Jobs added at the same time. */
+const AT_ONCE = 32;
+
+/**
+ * Puts back into the queue what it lost: a Redis may be emptied, and nothing is. It reads the small collections that point at active
+ * work, never history. One per stake, beside the chain.
+ */
+export class Reconciler {
+  private readonly parts: ReconcilerParts;
+  private readonly abort = new AbortController();
+  private running: Promise<void> | undefined;
+  /** Pointers that led nowhere in the last round: one that does so twice is left over from a crash. */
+  private stale = new Set<string>();
+
+  constructor(parts: ReconcilerParts) {
+    this.parts = parts;
+  }
+
+  /** Begins with a round at once. */
+  start(): void {
+    this.running ??= this.rounds();
+  }
+
+  async stop(): Promise<void> {
+    this.abort.abort();
+    await this.running;
+  }
+
+  /** One round. @returns how many jobs were missing */
+  async round(): Promise<number> {
+    const { others = [] } = this.parts;
+    const wanted = await this.wantedJobs();
+    let added = 0;
+    for (const kind of ['run', 'claim', 'prove', 'fulfil'] as const) added += await this.add(wanted.filter((job) => job.kind === kind));
+    await this.inputs();
+    for (const other of others) await other();
+    return added;
+  }
+
+  private async rounds(): Promise<void> {
+    const { log, every = EVERY } = this.parts;
+    const { signal } = this.abort;
+    while (!signal.aborted) {
+      try {
+        const added = await this.round();
+        if (added > 0) log.info({ jobs: added }, 'work that the queue did not hold is queued again');
+      } catch (error) {
+        if (!signal.aborted) log.warn({ error }, 'store and queue could not be compared; trying again');
+      }
+      await pause(every, signal);
+    }
+  }
+
+  private async wantedJobs(): Promise<Wanted[]> {
+    const { store } = this.parts;
+    const wanted: Wanted[] = [];
+    const stale = new Set<string>();
+    for await (const [key, pointer] of below<Pointer>(store, COLLECTION.requestsQueued, '')) {
+      const { id } = checked(pointerSchema, COLLECTION.requestsQueued, key, pointer);
+      const request = await load(store, requestSchema, COLLECTION.requests, id);
+      if (request?.state === 'queued') wanted.push(...(await this.jobsOf(request)));
+      // It is written before its document: what leads nowhere may be about to.
+      else if (this.stale.has(key)) await store.remove(COLLECTION.requestsQueued, key);
+      else stale.add(key);
+    }
+    this.stale = stale;
+    return wanted;
+  }
+
+  /** The next step of an accepted request. */
+  private async jobsOf(request: RequestDocument): Promise<Wanted[]> {
+    const { store } = this.parts;
+    const { requestId } = request;
+    if (request.tier === 0) {
+      const id = proofId(requestId);
+      const proof = await load(store, proofSchema, COLLECTION.proofs, id);
+      if (proof === undefined || proof.state === 'failed') return [];
+      return [proof.state === 'done' ? { kind: 'fulfil', data: { requestId } } : { kind: 'prove', data: { proofId: id } }];
+    }
+    const claim = await load(store, claimSchema, COLLECTION.claims, orderedId(requestId));
+    const isPrepared = claim !== undefined && claim.state === 'prepared' && answersRequest(claim, request);
+    return [{ kind: isPrepared ? 'claim' : 'run', data: { requestId } }];
+  }
+
+  /** Adds those of one kind that are not there; asks one by one only when some must be missing. */
+  private async add(wanted: readonly Wanted[]): Promise<number> {
+    const { queue } = this.parts;
+    const [first] = wanted;
+    if (first === undefined) return 0;
+    const { waiting, active } = await queue.counts(first.kind);
+    if (waiting + active >= wanted.length) return 0;
+    let added = 0;
+    for (let from = 0; from < wanted.length; from += AT_ONCE) {
+      const results = await Promise.all(wanted.slice(from, from + AT_ONCE).map(({ kind, data }) => enqueue(queue, kind, data)));
+      added += results.filter(Boolean).length;
+    }
+    return added;
+  }
+
+  /** An input may have come in while nobody could be told. */
+  private async inputs(): Promise<void> {
+    const { store, hasInput, inputArrived } = this.parts;
+    let last = '';
+    for await (const [key] of below<Pointer>(store, COLLECTION.requestsWaiting, '')) {
+      const name = key.slice(0, key.indexOf('/'));
+      if (name !== last && (await hasInput(name))) await inputArrived([name]);
+      last = name;
+    }
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end, { once: true });
+    function end(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    }
+  });
+}

@@ -1,0 +1,247 @@
+import { type Address, type Hex, hexToBytes, isAddressEqual } from 'viem';
+import { AssayError } from '../../core/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Catalog } from '../models/catalog.ts';
+import type { Queue } from '../queue/port.ts';
+import {
+  below,
+  type ClaimDocument,
+  COLLECTION,
+  checked,
+  load,
+  orderedId,
+  type Pointer,
+  type ProofDocument,
+  pointerSchema,
+  proofId,
+  type RequestDocument,
+  requestSchema,
+  waitingKey,
+} from '../records/documents.ts';
+import type { InputStore } from '../records/inputs.ts';
+import type { Store } from '../store/port.ts';
+import { enqueue } from '../work/jobs.ts';
+import { type NodeChain, STATUS } from './chain.ts';
+import type { InputFetcher } from './fetch-input.ts';
+import { expectedGas, type IntakePolicy, reasonToPass } from './intake.ts';
+
+export interface RequestDeskParts {
+  readonly owner: Address;
+  readonly store: Store;
+  readonly queue: Queue;
+  readonly chain: NodeChain;
+  readonly catalog: Catalog;
+  readonly inputs: InputStore;
+  readonly fetcher: Pick<InputFetcher, 'fetch'>;
+  readonly policy: Pick<IntakePolicy, 'minimumFee' | 'mostFee' | 'mostCoverage' | 'faulty'>;
+  readonly log: Log;
+}
+
+export interface RequestedArgs {
+  readonly requestId: bigint;
+  readonly modelId: Hex;
+  readonly terms: { readonly tier: number; readonly coverage: bigint; readonly deadline: number; readonly callbackGas: number };
+  readonly fee: bigint;
+  readonly inputRoot: Hex;
+  readonly input: Hex;
+  readonly inputUri: string;
+}
+
+const LONGEST_URI = 2_048;
+
+/** Decides on requests, and turns those that are for this node into work. Everything here may happen twice. */
+export class RequestDesk {
+  private readonly parts: RequestDeskParts;
+
+  constructor(parts: RequestDeskParts) {
+    this.parts = parts;
+  }
+
+  async requested(args: RequestedArgs, now: number): Promise<void> {
+    const { store, catalog } = this.parts;
+    const requestId = String(args.requestId);
+    if (catalog.get(args.modelId) === undefined) return;
+    if (args.input !== '0x' && !(await this.keepInput(args))) return;
+    const request: RequestDocument = {
+      requestId,
+      modelId: args.modelId,
+      tier: args.terms.tier,
+      input: args.inputRoot,
+      fee: String(args.fee),
+      coverage: String(args.terms.coverage),
+      callbackGas: args.terms.callbackGas,
+      deadline: args.terms.deadline,
+      ...(args.inputUri === '' || args.inputUri.length > LONGEST_URI ? {} : { inputUri: args.inputUri }),
+      state: 'waiting',
+    };
+    // A reorganisation may have given the number to another request.
+    const known = await store.update<RequestDocument>(COLLECTION.requests, orderedId(requestId), (before) =>
+      before !== undefined && before.modelId === request.modelId && before.input === request.input ? undefined : request,
+    );
+    if (known === undefined || known.state === 'waiting') return this.consider(request, now);
+    if (known.state === 'queued') return this.enqueue(known);
+    // Told again, after a restart or a reorganisation: what was answered may wait for an answer once more.
+    if (await this.waitsOnChain(known)) await this.consider({ ...request, state: 'waiting' }, now);
+  }
+
+  /** Input bytes came in: requests that waited for them become work. */
+  async inputArrived(names: readonly (string | null)[], now: number): Promise<void> {
+    for (const name of names) {
+      if (name === null) continue;
+      for await (const [key, pointer] of below<Pointer>(this.parts.store, COLLECTION.requestsWaiting, `${name}/`)) {
+        await this.reconsider(key, pointer, now);
+      }
+    }
+  }
+
+  /** Requests whose input has not come before their deadline wait no more. */
+  async sweep(now: number): Promise<void> {
+    for await (const [key, pointer] of below<Pointer>(this.parts.store, COLLECTION.requestsWaiting, '')) {
+      const request = await this.pointed(key, pointer);
+      if (request === undefined || request.state !== 'waiting') await this.parts.store.remove(COLLECTION.requestsWaiting, key);
+      else if (request.deadline < now) await this.pass(request, 'its input never came');
+      else this.fetchInput(request);
+    }
+  }
+
+  /** The chain says that a request is over, as far as `confirmations` tell. */
+  async ended(requestId: string, prover: Address | undefined): Promise<void> {
+    const { store, owner } = this.parts;
+    const id = orderedId(requestId);
+    const request = await load(store, requestSchema, COLLECTION.requests, id);
+    if (request === undefined) return;
+    if (prover === undefined || !isAddressEqual(prover, owner)) return this.pass(request, 'it was answered by another prover or refunded');
+    await store.put(COLLECTION.requests, id, { ...request, state: 'answered' } satisfies RequestDocument);
+    await this.forget(request);
+  }
+
+  /** A claim of ours is not on chain any more: its request waits again, and what was prepared is sent again. */
+  async reopened(requestId: string, now: number): Promise<void> {
+    const request = await load(this.parts.store, requestSchema, COLLECTION.requests, orderedId(requestId));
+    if (request !== undefined && (await this.waitsOnChain(request))) await this.consider({ ...request, state: 'waiting' }, now);
+  }
+
+  private async keepInput(args: RequestedArgs): Promise<boolean> {
+    const model = this.parts.catalog.get(args.modelId)!;
+    try {
+      await this.parts.inputs.accept(model, hexToBytes(args.input));
+      return true;
+    } catch (error) {
+      if (!(error instanceof AssayError)) throw error;
+      this.parts.log.warn({ request: String(args.requestId), error }, 'the input of a request is not one of its model');
+      return false;
+    }
+  }
+
+  /** Looks where the requester says that the input is; not waited for. */
+  private fetchInput(request: RequestDocument): void {
+    const model = this.parts.catalog.get(request.modelId);
+    if (model !== undefined && request.inputUri !== undefined) this.parts.fetcher.fetch(model, request.input, request.inputUri);
+  }
+
+  private async waitsOnChain(request: RequestDocument): Promise<boolean> {
+    const seen = await this.parts.chain.request(request.requestId);
+    return seen.status === STATUS.open && seen.terms.modelId === request.modelId && seen.input === request.input;
+  }
+
+  private async consider(request: RequestDocument, now: number): Promise<void> {
+    const { store, catalog, inputs, log } = this.parts;
+    const id = orderedId(request.requestId);
+    const model = catalog.get(request.modelId);
+    const reason = await this.reasonAgainst(request, now);
+    if (reason !== undefined) {
+      log.info({ request: request.requestId, reason }, 'passed a request');
+      return this.pass(request, reason);
+    }
+    const pointer: Pointer = { id };
+    if (model === undefined || (await inputs.of(model, request)) === undefined) {
+      log.info({ request: request.requestId, input: request.input }, 'a request waits for its input');
+      await store.put(COLLECTION.requestsWaiting, waitingKey(request), pointer);
+      this.fetchInput(request);
+      return;
+    }
+    await inputs.hold(request.input, request.deadline);
+    const queued: RequestDocument = { ...request, state: 'queued' };
+    await store.put(COLLECTION.requestsQueued, id, pointer);
+    if (queued.tier === 0) await this.orderProof(queued);
+    await store.put(COLLECTION.requests, id, queued);
+    await store.remove(COLLECTION.requestsWaiting, waitingKey(request));
+    await this.enqueue(queued);
+  }
+
+  private async reasonAgainst(request: RequestDocument, now: number): Promise<string | undefined> {
+    const { chain, catalog, owner, policy } = this.parts;
+    const model = catalog.get(request.modelId);
+    if (model === undefined) return 'the model is not served here';
+    const [freeStake, terms, feePerGas] = await Promise.all([
+      chain.freeStake(owner),
+      chain.terms(request.modelId as Hex),
+      policy.minimumFee === undefined ? chain.feePerGas() : 0n,
+    ]);
+    return reasonToPass(
+      {
+        tier: request.tier,
+        fee: BigInt(request.fee),
+        coverage: BigInt(request.coverage),
+        deadline: request.deadline,
+        gas: expectedGas(request.tier, request.callbackGas),
+      },
+      model,
+      { ...policy, freeStake, now, feePerGas, disabled: terms.illFormed || (request.tier === 0 && terms.keyBroken) },
+    );
+  }
+
+  /** The document that a worker makes the proof from; one that is there for the same question is left as it is. */
+  private async orderProof(request: RequestDocument): Promise<void> {
+    const { chain, store, owner } = this.parts;
+    const id = proofId(request.requestId);
+    const context = String(await chain.context(request.requestId, owner, request.modelId as Hex));
+    const wanted: ProofDocument = {
+      id,
+      modelId: request.modelId,
+      input: request.input,
+      context,
+      deadline: request.deadline,
+      state: 'queued',
+      progress: 0,
+      requestId: request.requestId,
+      createdAt: Math.floor(Date.now() / 1000),
+    };
+    await store.update<ProofDocument>(COLLECTION.proofs, id, (before) =>
+      before?.context === context && before.modelId === wanted.modelId && before.input === wanted.input && before.state !== 'failed'
+        ? undefined
+        : wanted,
+    );
+  }
+
+  private async enqueue({ tier, requestId }: RequestDocument): Promise<void> {
+    if (tier === 0) await enqueue(this.parts.queue, 'prove', { proofId: proofId(requestId) });
+    else await enqueue(this.parts.queue, 'run', { requestId });
+  }
+
+  private async pass(request: RequestDocument, reason: string): Promise<void> {
+    const { store } = this.parts;
+    const id = orderedId(request.requestId);
+    await store.put(COLLECTION.requests, id, { ...request, state: 'passed', reason } satisfies RequestDocument);
+    await store.update<ClaimDocument>(COLLECTION.claims, id, (claim) =>
+      claim?.state === 'prepared' ? { ...claim, state: 'void' } : undefined,
+    );
+    await this.forget(request);
+  }
+
+  private async forget(request: RequestDocument): Promise<void> {
+    await this.parts.store.remove(COLLECTION.requestsQueued, orderedId(request.requestId));
+    await this.parts.store.remove(COLLECTION.requestsWaiting, waitingKey(request));
+  }
+
+  private async pointed(key: string, pointer: unknown): Promise<RequestDocument | undefined> {
+    const { id } = checked(pointerSchema, COLLECTION.requestsWaiting, key, pointer);
+    return load(this.parts.store, requestSchema, COLLECTION.requests, id);
+  }
+
+  private async reconsider(key: string, pointer: Pointer, now: number): Promise<void> {
+    const request = await this.pointed(key, pointer);
+    if (request?.state === 'waiting') await this.consider(request, now);
+    else await this.parts.store.remove(COLLECTION.requestsWaiting, key);
+  }
+}

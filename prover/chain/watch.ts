@@ -1,0 +1,155 @@
+import { type Address, type Hex, isAddressEqual } from 'viem';
+import { claimNameOf } from '../../contracts/client/board/claim-name.ts';
+import { unitFromChain } from '../../contracts/client/board/encode.ts';
+import type { ChainEvent } from '../../contracts/client/follow.ts';
+import { TENSOR_ROOTS, type Unit } from '../../core/dispute/units.ts';
+import type { Log } from '../../runtime/log.ts';
+import { noteChainTime } from '../records/documents.ts';
+import type { InputPruner } from '../records/holds.ts';
+import type { ChannelBook } from '../service/channels.ts';
+import type { Store } from '../store/port.ts';
+import type { NodeChain } from './chain.ts';
+import type { ClaimBook } from './claims.ts';
+import type { Collector } from './collect.ts';
+import type { Defender } from './defend.ts';
+import type { Finalizer } from './finalize.ts';
+import type { RequestDesk, RequestedArgs } from './requests.ts';
+
+export interface WatcherParts {
+  readonly owner: Address;
+  readonly store: Store;
+  readonly chain: NodeChain;
+  readonly desk: RequestDesk;
+  readonly claims: ClaimBook;
+  readonly defender: Defender;
+  readonly finalizer: Finalizer;
+  readonly channels: ChannelBook;
+  readonly collector: Collector;
+  readonly pruner: InputPruner;
+  readonly log: Log;
+}
+
+interface DemandedArgs {
+  readonly source: Address;
+  readonly claimId: Hex;
+  readonly unit: { readonly kind: number } & Omit<Unit, 'kind'>;
+  readonly deadline: bigint;
+}
+
+/** Seconds between two looks at what waits for an input that may never come. */
+const SWEEP = 60;
+
+/** Turns the chain's events into work; every handler may see an event twice. */
+export class Watcher {
+  private readonly parts: WatcherParts;
+  private now = 0;
+  private swept = 0;
+
+  constructor(parts: WatcherParts) {
+    this.parts = parts;
+  }
+
+  onEvent(event: ChainEvent): Promise<void> {
+    const { requests, board, channels } = this.parts.chain.addresses;
+    if (isAddressEqual(event.address, requests)) return this.onRequests(event);
+    if (isAddressEqual(event.address, board)) return this.onBoard(event);
+    if (isAddressEqual(event.address, channels)) return this.onChannels(event);
+    return Promise.resolve();
+  }
+
+  /** A new block: what waits for time gets its turn. */
+  async onHead(timestamp: bigint): Promise<void> {
+    const { store, desk, defender, finalizer, channels, collector, pruner } = this.parts;
+    const now = Number(timestamp);
+    if (now !== this.now) await noteChainTime(store, now);
+    this.now = now;
+    await defender.wake(now);
+    await finalizer.wake(now);
+    collector.wake(now);
+    if (now < this.swept + SWEEP) return;
+    this.swept = now;
+    await desk.sweep(now);
+    await channels.release(now);
+    await pruner.prune(now);
+  }
+
+  /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */
+  async onRewound(): Promise<void> {
+    const { claims, desk, defender, channels, log } = this.parts;
+    await defender.rewound();
+    await channels.refresh();
+    for (const claimId of await claims.lost()) {
+      log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
+      await desk.reopened(claimId, this.now);
+    }
+  }
+
+  /** Input bytes came in: requests that waited for them become work. */
+  inputArrived(names: readonly (string | null)[]): Promise<void> {
+    return this.parts.desk.inputArrived(names, this.now);
+  }
+
+  private async onRequests(event: ChainEvent): Promise<void> {
+    const { desk, claims, finalizer } = this.parts;
+    // The ABI decoded these arguments; their names and types are its own.
+    const args = event.args as unknown as { readonly requestId: bigint; readonly prover: Address; readonly output: Hex };
+    const requestId = String(args.requestId);
+    switch (event.name) {
+      case 'Requested':
+        return desk.requested(event.args as unknown as RequestedArgs, this.now);
+      case 'Claimed':
+        await desk.ended(requestId, args.prover);
+        if (isAddressEqual(args.prover, this.parts.owner)) await claims.opened(requestId, args.output);
+        return;
+      case 'Fulfilled':
+        return desk.ended(requestId, args.prover);
+      case 'Refunded':
+        return desk.ended(requestId, undefined);
+      case 'Finalized':
+        await finalizer.ended(requestId, 'final');
+        return;
+      case 'Faulted':
+        return this.faulted(requestId);
+    }
+  }
+
+  private async onBoard(event: ChainEvent): Promise<void> {
+    const { chain, claims, defender } = this.parts;
+    const args = event.args as unknown as DemandedArgs;
+    if (event.name !== 'Demanded' && event.name !== 'Answered' && event.name !== 'RootsPosted') return;
+    const claimId = claimNameOf(chain.addresses, args);
+    const unit = event.name === 'RootsPosted' ? TENSOR_ROOTS : unitFromChain(args.unit);
+    if (claimId === undefined || unit === undefined) return;
+    if (event.name !== 'Demanded') return defender.answered(claimId, unit);
+    if (await claims.isOurs(claimId)) await defender.demanded({ claimId, unit, deadline: Number(args.deadline) });
+  }
+
+  private async onChannels(event: ChainEvent): Promise<void> {
+    const { claims, channels, finalizer, owner, log } = this.parts;
+    const { claimId, prover, channelId } = event.args as unknown as {
+      readonly claimId?: Hex;
+      readonly prover?: Address;
+      readonly channelId?: Hex;
+    };
+    if (channelId !== undefined) await channels.changed(channelId);
+    if (claimId === undefined) return;
+    const digest = claimId.toLowerCase();
+    switch (event.name) {
+      case 'ReceiptOpened':
+        if (prover === undefined || !isAddressEqual(prover, owner)) return;
+        log.info({ claim: digest }, 'a receipt became a claim');
+        await claims.opened(digest, '0x');
+        return;
+      case 'ReceiptSettled':
+        if (await finalizer.ended(digest, 'final')) await channels.refresh();
+        return;
+      case 'ReceiptFaulted':
+        await this.faulted(digest);
+        return channels.refresh();
+    }
+  }
+
+  private async faulted(claimId: string): Promise<void> {
+    if (await this.parts.finalizer.ended(claimId, 'faulted')) this.parts.log.error({ claim: claimId }, 'a claim of ours was shown wrong');
+  }
+}

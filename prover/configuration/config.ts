@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { FAULT_KINDS } from '../models/fault.ts';
+
+const wei = z
+  .string()
+  .regex(/^[0-9]{1,30}$/, 'must be wei in decimal digits, as text')
+  .transform(BigInt);
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** What a node process does; `all` is a node by itself. */
+export const NODE_ROLES = ['all', 'api', 'worker', 'chain'] as const;
+export type NodeRole = (typeof NODE_ROLES)[number];
+
+const chain = {
+  rpc: z
+    .union([httpUrl, z.array(httpUrl).min(1).max(8)])
+    .transform((given) => (typeof given === 'string' ? [given] : given))
+    .optional()
+    .meta({ description: 'JSON-RPC address of the chain, or a list of up to 8: the next is asked when one fails', writeOnly: true }),
+  deployment: z.string().min(1).optional().describe('the file that `assay deploy` wrote; deployments/<chainId>.json unless told'),
+  keystore: z
+    .strictObject({
+      file: z.string().min(1).describe('encrypted key file (Web3 Secret Storage)'),
+      passwordFile: z.string().min(1).optional().describe('file with its password; ASSAY_KEYSTORE_PASSWORD unless told'),
+    })
+    .optional()
+    .describe('where the hot key is; ASSAY_NODE_KEY otherwise'),
+  minimumFee: wei
+    .optional()
+    .describe(
+      'requests that pay less are left to others, wei; unless told, what the gas of an answer costs at the time, callbacks included',
+    ),
+  mostFee: wei.optional().describe('requests that pay more are left to others, wei'),
+  mostCoverage: wei.optional().describe('optimistic requests that want more stake locked are left to others, wei'),
+  maxFeePerGas: wei
+    .optional()
+    .describe('never pays more for a unit of gas, wei; answers to demands are sent at any price: a lock is worth more'),
+  confirmations: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(0)
+    .describe('blocks on top of one before its events are believed; 2 or more where the chain reorganises'),
+  pollMilliseconds: z.int().min(50).max(60_000).default(500).describe('how often the chain is looked at'),
+  alarmSeconds: z.int().min(1).max(86_400).default(600).describe('an open demand with less time left than this is an alarm'),
+  collectSeconds: z.int().min(1).max(604_800).default(3_600).describe('how often fees and released stake are collected'),
+};
+
+const parts = {
+  data: z.string().min(1).optional().describe('state directory, of this node alone; not needed where redis and database are given'),
+  redis: z
+    .url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' })
+    .optional()
+    .meta({ description: 'Redis that holds the queue; without one it is in the state directory', writeOnly: true }),
+  database: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres URL' })
+    .optional()
+    .meta({ description: 'PostgreSQL that holds documents and input bytes; without one they are in the state directory', writeOnly: true }),
+};
+
+const http = {
+  host: z.string().min(1).default('127.0.0.1').describe('address the HTTP service listens on'),
+  port: z.int().min(0).max(65_535).default(8_645).describe('port of the HTTP service; 0 takes a free one'),
+  requestsPerMinute: z.int().min(1).max(10_000_000).default(6_000).describe('HTTP requests of one address or API key'),
+  apiKeys: z.string().min(1).optional().describe('file of hashed API keys; without one everybody may ask'),
+  corsOrigins: z.array(z.string().min(1).max(256)).max(64).default([]).describe('web origins whose pages may ask'),
+};
+
+const work = {
+  models: z
+    .array(
+      z.strictObject({
+        modelId: z
+          .string()
+          .regex(/^0x[0-9a-f]{64}$/, 'must be 0x and 64 lower-case hex digits')
+          .describe('registered id'),
+        directory: z.string().min(1).describe('folder that holds its program'),
+      }),
+    )
+    .min(1)
+    .max(64)
+    .describe('models served: list of {"modelId", "directory"}'),
+  runConcurrency: z.int().min(1).max(256).default(4).describe('model runs at the same time'),
+  sessionsPerModel: z.int().min(1).max(64).default(1).describe('onnxruntime sessions of each model'),
+  sessionThreads: z.int().min(1).max(256).optional().describe("threads inside one session; onnxruntime's own choice unless told"),
+  proofProcesses: z.int().min(1).max(16).default(1).describe('proofs made at the same time, each in a process of its own'),
+  proofMemoryMiB: z.int().min(64).max(1_048_576).default(4_096).describe('memory that one proving process may take, MiB'),
+};
+
+/** What a node operator decides. Keys are not among it: they come from a keystore file or the environment. */
+export const nodeConfigSchema = z.strictObject({
+  $schema: z.string().optional().describe('for editors: deploy/node.schema.json'),
+  role: z.enum(NODE_ROLES).default('all').describe('what this process does; all but `all` need redis and database'),
+  ...chain,
+  ...parts,
+  ...work,
+  ...http,
+  drainSeconds: z.int().min(0).max(3_600).default(20).describe('time that running work gets to end after SIGTERM'),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('least important lines that are logged'),
+  fault: z
+    .strictObject({
+      seed: z.int().min(0).max(0xffffffff).describe('draws what is altered'),
+      kind: z.enum(FAULT_KINDS).default('tensor').describe('what is altered'),
+    })
+    .optional()
+    .describe('development chain only: answers wrongly'),
+});
+
+export type NodeConfig = z.output<typeof nodeConfigSchema>;
