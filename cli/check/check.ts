@@ -3,7 +3,7 @@ import { type NodeConfig, nodeConfigSchema } from '../../prover/configuration/co
 import { ConfigError } from '../../runtime/configuration.ts';
 import { checkChain } from './chain.ts';
 import { createReport, type Finding } from './findings.ts';
-import { checkDirectory, checkMachine, checkPort, checkSettings } from './machine.ts';
+import { checkApiKeys, checkDirectory, checkMachine, checkPort, checkSettings } from './machine.ts';
 import { checkModels } from './models.ts';
 import { checkPostgres, checkRedis } from './services.ts';
 
@@ -23,6 +23,7 @@ export async function checkNode(load: () => Promise<NodeConfig>, tell: (finding:
   }
   report.ok('configuration', `of the role ${config.role}, ${config.models.length} models`);
   checkSettings(report, config, z.toJSONSchema(nodeConfigSchema, { io: 'input' }));
+  await checkApiKeys(report, config);
   const directory = await checkDirectory(report, config);
   if (config.redis !== undefined) await checkRedis(report, config.redis);
   if (config.database !== undefined) await checkPostgres(report, config.database);

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
 import type { NodeConfig } from '../../prover/configuration/config.ts';
+import { readApiKeys } from '../../prover/http/keys.ts';
 import { unknownVariables } from '../../runtime/configuration-environment.ts';
 import { selftest } from '../../runtime/selftest.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
@@ -40,6 +41,17 @@ export function checkSettings(report: Report, config: NodeConfig, members: Param
       report.warn('configuration', `${file} may be read by other users of this machine`, `chmod 600 ${file}`);
     }
   }
+}
+
+/** The file of API keys, which a node reads while it runs too. */
+export async function checkApiKeys(report: Report, { apiKeys: file, role }: NodeConfig): Promise<void> {
+  if (file === undefined || (role !== 'all' && role !== 'api')) return;
+  await report.look('api keys', async () => {
+    const keys = readApiKeys(file).length;
+    if (keys === 0)
+      report.warn('api keys', `${file} lists none: nobody may ask`, 'add one (docs/http.md, "API keys"), or leave apiKeys out');
+    else report.ok('api keys', `${keys} may ask`);
+  });
 }
 
 /** Memory, self-test and port. */

@@ -2,7 +2,7 @@ import type { Address } from 'viem';
 import type { Log } from '../../runtime/log.ts';
 import type { ChainSide } from '../chain/chain-side.ts';
 import type { NodeConfig } from '../configuration/config.ts';
-import { ApiKeys, readApiKeys } from '../http/keys.ts';
+import { followApiKeys } from '../http/key-file.ts';
 import { type RunningServer, startOperations, startServer } from '../http/server.ts';
 import type { NodeMetrics } from '../metrics.ts';
 import { createService, type HttpService, refreshGauges } from '../service/service.ts';
@@ -29,7 +29,7 @@ export interface ApiParts extends HttpParts {
 export async function startApi(parts: ApiParts): Promise<{ readonly server: RunningServer; readonly service: HttpService }> {
   const { config, base, opened, side, signer, metrics, log } = parts;
   const { store, queue, catalog, inputs, material, owner } = base;
-  const keys = config.apiKeys === undefined ? undefined : new ApiKeys(readApiKeys(config.apiKeys));
+  const followed = config.apiKeys === undefined ? undefined : followApiKeys(config.apiKeys, { log, metrics });
   const service = createService({
     ...{ owner, account: opened.account, signer, chain: opened.chain, store, queue, catalog, inputs, metrics, fault: config.fault },
     traces: material.traces,
@@ -41,8 +41,19 @@ export async function startApi(parts: ApiParts): Promise<{ readonly server: Runn
     },
     reasonsNotReady: () => reasonsNotReady(base),
   });
-  const { host, port, requestsPerMinute, corsOrigins } = config;
-  return { service, server: await startServer(service, { host, port, log, requestsPerMinute, keys, corsOrigins }) };
+  const { host, port, requestsPerMinute, corsOrigins, trustedProxies } = config;
+  const keys = followed?.keys;
+  const server = await startServer(service, { host, port, log, requestsPerMinute, keys, corsOrigins, trustedProxies });
+  return {
+    service,
+    server: {
+      ...server,
+      close: () => {
+        followed?.close();
+        return server.close();
+      },
+    },
+  };
 }
 
 /** Health, readiness and metrics alone: for roles that answer nobody's questions. @throws AssayError PORT_IN_USE, LISTEN_FAILED */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isNetwork } from '../http/addresses.ts';
 import { FAULT_KINDS } from '../models/fault.ts';
 
 const wei = z
@@ -62,7 +63,12 @@ const http = {
   host: z.string().min(1).default('127.0.0.1').describe('address the HTTP service listens on'),
   port: z.int().min(0).max(65_535).default(8_645).describe('port of the HTTP service; 0 takes a free one'),
   requestsPerMinute: z.int().min(1).max(10_000_000).default(6_000).describe('HTTP requests of one address or API key'),
-  apiKeys: z.string().min(1).optional().describe('file of hashed API keys; without one everybody may ask'),
+  trustedProxies: z
+    .array(z.string().refine(isNetwork, 'must be an IP address or a network such as 10.0.0.0/8'))
+    .max(64)
+    .default([])
+    .describe('addresses or networks of proxies whose X-Forwarded-For tells who asks; no others are believed'),
+  apiKeys: z.string().min(1).optional().describe('file of hashed API keys, read again when it changes; without one everybody may ask'),
   corsOrigins: z.array(z.string().min(1).max(256)).max(64).default([]).describe('web origins whose pages may ask'),
 };
 

@@ -1,7 +1,7 @@
-import { isIPv6 } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AssayError } from '../../core/errors.ts';
+import { clientAddress, networkOf } from './addresses.ts';
 import { rateLimited } from './errors.ts';
 import type { ApiKey, ApiKeys, Scope } from './keys.ts';
 import type { Caller } from './service.ts';
@@ -9,6 +9,8 @@ import type { Caller } from './service.ts';
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller;
+    /** Of the client: as trusted proxies tell it, else the other end of the connection. */
+    address: string;
     /** `open`: no keys are used here. `none`, `wrong`: none was sent, or one that is not known. */
     access: ApiKey | 'open' | 'none' | 'wrong';
   }
@@ -17,13 +19,17 @@ declare module 'fastify' {
 /** Finds out who asks, and holds everybody to a number of requests a minute. */
 export async function addAccess(server: FastifyInstance, keys: ApiKeys | undefined, requestsPerMinute: number): Promise<void> {
   server.decorateRequest('caller');
+  server.decorateRequest('address');
   server.decorateRequest('access');
   server.addHook('onRequest', (request, _reply, done) => {
     const text = keys === undefined ? undefined : keyText(request);
     const key = text === undefined ? undefined : keys?.find(text);
     request.access = keys === undefined ? 'open' : text === undefined ? 'none' : (key ?? 'wrong');
+    request.address = clientAddress(request.ip, request.socket.remoteAddress);
     request.caller =
-      key === undefined ? { id: `address:${networkOf(request.ip)}`, customer: undefined } : { id: `key:${key.id}`, customer: key.customer };
+      key === undefined
+        ? { id: `address:${networkOf(request.address)}`, customer: undefined }
+        : { id: `key:${key.id}`, customer: key.customer };
     done();
   });
   await server.register(rateLimit, {
@@ -66,19 +72,4 @@ function keyText({ headers }: FastifyRequest): string | undefined {
   const bearer = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(headers.authorization ?? '')?.[1];
   const plain = headers['x-api-key'];
   return bearer ?? (typeof plain === 'string' ? plain : undefined);
-}
-
-/** An IPv6 customer has 2^64 addresses: its network counts as one. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const [head = '', tail] = address.toLowerCase().split('%')[0]!.split('::');
-  const left = head.split(':').filter((group) => group !== '');
-  const right = (tail ?? '').split(':').filter((group) => group !== '');
-  const groups = tail === undefined ? left : [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
 }

@@ -27,13 +27,18 @@ export const apiKeySchema = z.strictObject({
   requestsPerMinute: z.int().min(1).max(100_000_000).optional().describe("instead of the node's own limit"),
 });
 export type ApiKey = z.output<typeof apiKeySchema>;
-const fileSchema = z.strictObject({ keys: z.array(apiKeySchema).min(1).max(100_000) });
+const fileSchema = z.strictObject({ keys: z.array(apiKeySchema).max(100_000) });
 
 /** The keys that may ask; their text is known to nobody here. */
 export class ApiKeys {
-  private readonly byHash: ReadonlyMap<string, ApiKey>;
+  private byHash: ReadonlyMap<string, ApiKey> = new Map();
 
   constructor(keys: readonly ApiKey[]) {
+    this.replace(keys);
+  }
+
+  /** From the next request on these may ask, and no others. */
+  replace(keys: readonly ApiKey[]): void {
     this.byHash = new Map(keys.map((key) => [key.sha256, key]));
   }
 

@@ -15,7 +15,7 @@ import { addInferRoutes } from './routes/infer.ts';
 import { addJobRoutes } from './routes/jobs.ts';
 import { addModelRoutes } from './routes/models.ts';
 import { addOperationRoutes } from './routes/operations.ts';
-import type { NodeService, OperationsService } from './service.ts';
+import type { Caller, NodeService, OperationsService } from './service.ts';
 
 export type { NodeService } from './service.ts';
 
@@ -28,6 +28,8 @@ export interface ListenOptions {
   readonly closeMilliseconds?: number;
   /** Milliseconds within which a request must have arrived whole (30,000). */
   readonly requestTimeout?: number;
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed; none unless told. */
+  readonly trustedProxies?: readonly string[];
 }
 
 export interface ServerOptions extends ListenOptions {
@@ -144,6 +146,7 @@ function createServer(service: OperationsService, options: ListenOptions, larges
     logger: false,
     bodyLimit: 1 << 16,
     requestTimeout,
+    trustProxy: [...(options.trustedProxies ?? [])],
     // Nobody may hold a connection on which nothing moves; events send a sign of life more often.
     connectionTimeout: 120_000,
     keepAliveTimeout: 65_000,
@@ -179,6 +182,10 @@ function createServer(service: OperationsService, options: ListenOptions, larges
   server.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
     service.metrics.httpSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    if (log.isLevelEnabled('debug')) {
+      const milliseconds = Math.round(reply.elapsedTime);
+      log.debug({ method: request.method, route, status: reply.statusCode, milliseconds, ...whoAsked(request) }, 'answered');
+    }
     done();
   });
   server.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
@@ -198,10 +205,17 @@ function createServer(service: OperationsService, options: ListenOptions, larges
 function answerError(raw: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const error = fromFastify(raw);
   const status = statusOf(error);
-  if (status >= 500 && error.code !== 'NODE_BUSY') log.error({ error: raw, url: request.url.slice(0, 200) }, 'a request failed');
+  if (status >= 500 && error.code !== 'NODE_BUSY')
+    log.error({ error: raw, url: request.url.slice(0, 200), ...whoAsked(request) }, 'a request failed');
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 503) reply.header('retry-after', '5');
   return reply.status(status).type('application/json').send(errorBody(error));
+}
+
+/** For the log. What failed before anybody was told apart has no caller. */
+function whoAsked({ caller, address, socket }: FastifyRequest): { readonly caller?: string; readonly address: string | undefined } {
+  const known: Caller | undefined = caller;
+  return { ...(known === undefined ? {} : { caller: known.id }), address: address ?? socket.remoteAddress };
 }
 
 async function addDocuments(server: FastifyInstance): Promise<void> {

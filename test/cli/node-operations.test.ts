@@ -66,6 +66,7 @@ describe('assay node check', () => {
     ['a deployment of mixed origin', 'deployment', () => ({ deployment: changed({ vault: network.deployment.registry }) })],
     ['a keystore that is none', 'key', () => ({ keystore: { file: deployment, passwordFile: deployment } })],
     ['a folder of another model', 'model', () => ({ models: [{ modelId: `0x${'5'.repeat(64)}`, directory: network.modelDirectory }] })],
+    ['API keys that are none', 'api', () => ({ apiKeys: deployment })],
     ['a host that is not here', 'port', () => ({ host: '203.0.113.7', port: 8645 })],
   ];
   it.each(mistakes)('fails on %s, says what to do, and repeats no password', async (_, failed, change) => {

@@ -165,6 +165,8 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ['an hour and a second of draining', 'drainSeconds', /at most 3600/, () => ({ drainSeconds: 3_601 })],
     ['a log level that is none', 'logLevel', /must be one of trace/, () => ({ logLevel: 'loud' })],
     ['a fault of no kind', 'fault.kind', /must be one of/, () => ({ fault: { seed: 1, kind: 'all' } })],
+    ['a proxy by name', 'trustedProxies.1', /an IP address or a network/, () => ({ trustedProxies: ['10.0.0.1', 'proxy'] })],
+    ['every proxy there is', 'trustedProxies.0', /an IP address or a network/, () => ({ trustedProxies: ['0.0.0.0/0'] })],
     ['origins that are no list', 'corsOrigins', /must be a list/, () => ({ corsOrigins: '*' })],
   ];
   it.each(mistakes)('%s', (_, at, message, change) => {

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { execute, outputsOf } from '../../core/execute.ts';
 import { fromHex } from '../../core/keccak.ts';
 import { inputForms, joinTensors, splitTensors } from '../../core/tensor-list.ts';
-import { networkOf } from '../../prover/http/access.ts';
+import { networkOf } from '../../prover/http/addresses.ts';
 import { HTTP_STATUS } from '../../prover/http/errors.ts';
 import { Gate } from '../../prover/http/gate.ts';
 import { namesEntity, readRange } from '../../prover/http/ranges.ts';
