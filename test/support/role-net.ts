@@ -14,6 +14,7 @@ import { type Child, startChild } from '../../cli/supervise.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { execute, outputsOf } from '../../core/execute.ts';
 import type { Program } from '../../core/program/types.ts';
+import type { TypedArray } from '../../core/tensor.ts';
 import { joinTensors } from '../../core/tensor-list.ts';
 import { prepareInput } from '../../core/values.ts';
 import type { NodeRole } from '../../prover/configuration/config.ts';
@@ -26,7 +27,12 @@ export interface RoleNet {
   readonly redis: RedisServer;
   readonly postgres: PostgresServer;
   /** `assay node --role …` as a process of its own; workers get neither key nor chain. */
-  start(role: NodeRole, name: string, settings?: Readonly<Record<string, unknown>>): Promise<Child>;
+  start(
+    role: NodeRole,
+    name: string,
+    settings?: Readonly<Record<string, unknown>>,
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<Child>;
   /** What a role's process logged, by the name it was started with. */
   logOf(name: string): string;
   /** Asks on chain; an input that is not in calldata goes to the node at `api`. @returns the request, and the right answer to it */
@@ -34,18 +40,26 @@ export interface RoleNet {
   /** One image as a question over HTTP, and the right answer to it. */
   question(tier: Tier, image: number): { readonly modelId: Hex; readonly bytes: Uint8Array; readonly expected: Hex };
   /** Status by name, and the answers that the chain has seen. */
-  seen(asked: Asked): Promise<{ readonly status: string; readonly answers: readonly Hex[] }>;
+  seen(asked: Pick<Asked, 'id'>): Promise<{ readonly status: string; readonly answers: readonly Hex[] }>;
   stop(): Promise<void>;
 }
 
 export interface Asked {
   readonly id: bigint;
+  /** What the chain calls the input. */
+  readonly input: Hex;
+  readonly expected: Hex;
+}
+
+interface Question {
+  readonly tensors: readonly TypedArray[];
+  readonly registered: Registered;
   readonly expected: Hex;
 }
 
 const REQUESTER = ROLES.requester.index;
 
-export async function startRoleNet(options: { readonly seconds?: number } = {}): Promise<RoleNet> {
+export async function startRoleNet(options: { readonly seconds?: number; readonly stake?: string } = {}): Promise<RoleNet> {
   const directory = mkdtempSync(path.join(tmpdir(), 'assay-roles-'));
   const [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
   const net = await startLocalNet({ directory, port: 0, constants: { window: 20, response: 60, reaction: 5 } });
@@ -62,27 +76,32 @@ export async function startRoleNet(options: { readonly seconds?: number } = {}):
     const registered = await registerModel({ directory: prepared.directory, client, deployment, sender, royalty: 0, uri: '' });
     models[tier] = { program: prepared.program, directory: prepared.directory, registered };
   }
-  await enlist(net, ROLES.owner.index, ROLES.node.index, '100');
+  await enlist(net, ROLES.owner.index, ROLES.node.index, options.stake ?? '100');
   await startBlocks(net.client);
   const served = Object.values(models).map(({ registered, directory: folder }) => ({ modelId: registered.modelId, directory: folder }));
   const shared = { redis: redis.url, database: postgres.url, models: served, port: 0, drainSeconds: 5 };
   const chain = { rpc: net.rpc, deployment: deploymentFileIn(directory), pollMilliseconds: 250 };
   const logFile = (name: string): string => path.join(directory, `${name}.log`);
-  const tensorsOf = (tier: Tier, image: number) => {
+  const known = new Map<string, Question>();
+  const tensorsOf = (tier: Tier, image: number): Question => {
+    const held = known.get(`${tier}/${image}`);
+    if (held !== undefined) return held;
     const model = tier === 'zk' ? DEMO_MODELS.proved : DEMO_MODELS.optimistic;
     const { program, registered } = models[tier]!;
     const tensors = prepareInput(program, imageCase(model, images, image).inputs);
-    return { tensors, registered, expected: bytesToHex(joinTensors(outputsOf(program, execute(program, tensors)))) };
+    const made = { tensors, registered, expected: bytesToHex(joinTensors(outputsOf(program, execute(program, tensors)))) };
+    known.set(`${tier}/${image}`, made);
+    return made;
   };
   return {
     net,
     redis,
     postgres,
-    start: (role, name, settings = {}) => {
+    start: (role, name, settings = {}, given = {}) => {
       const config = path.join(directory, `${name}.json`);
       writeFileSync(config, JSON.stringify({ role, ...shared, ...(role === 'worker' ? {} : chain), ...settings }));
       mkdirSync(path.dirname(logFile(name)), { recursive: true });
-      const environment = role === 'worker' ? {} : { [ROLES.node.variable]: developmentKey(ROLES.node.index) };
+      const environment = { ...given, ...(role === 'worker' ? {} : { [ROLES.node.variable]: developmentKey(ROLES.node.index) }) };
       return startChild({ name, arguments: ['node', '--config', config], environment, log: logFile(name), startTimeout: 120_000 });
     },
     logOf: logFile,
@@ -96,7 +115,7 @@ export async function startRoleNet(options: { readonly seconds?: number } = {}):
         seconds: options.seconds ?? 900,
         inputUri: '',
       });
-      return { id, expected };
+      return { id, input: input.name, expected };
     },
     question: (tier, image) => {
       const { tensors, registered, expected } = tensorsOf(tier, image);

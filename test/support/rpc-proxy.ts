@@ -31,9 +31,12 @@ export async function startRpcProxy(chain: string): Promise<RpcProxy> {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const call = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Call;
     asked.push(call.method);
-    const truth = (await (
-      await fetch(chain, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(call) })
-    ).json()) as { result?: unknown };
+    const truth = await answerOf(chain, call);
+    if (truth === undefined) {
+      response.statusCode = 502;
+      response.end();
+      return;
+    }
     const told = proxy.meddle?.(call, truth.result, response);
     if (told === HANG || response.writableEnded) return;
     response.setHeader('content-type', 'application/json');
@@ -47,4 +50,14 @@ export async function startRpcProxy(chain: string): Promise<RpcProxy> {
       server.closeAllConnections();
     });
   return proxy;
+}
+
+/** What the chain says; undefined while it is away. */
+async function answerOf(chain: string, call: Call): Promise<{ result?: unknown } | undefined> {
+  try {
+    const response = await fetch(chain, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(call) });
+    return (await response.json()) as { result?: unknown };
+  } catch {
+    return undefined;
+  }
 }
