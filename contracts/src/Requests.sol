@@ -23,14 +23,12 @@ contract Requests is Delivering {
     uint256 public constant MAX_DURATION = 30 days;
     uint256 public constant MAX_URI_BYTES = 512;
 
-    IStakeVault public immutable VAULT;
     IClaimBoard public immutable BOARD;
     uint256 public immutable EXCLUSIVE_PERIOD;
 
     constructor(IModelRegistry registry, IStakeVault vault, IClaimBoard board, uint256 exclusivePeriod)
-        Settlement(registry)
+        Settlement(registry, vault)
     {
-        VAULT = vault;
         BOARD = board;
         EXCLUSIVE_PERIOD = exclusivePeriod;
     }
@@ -64,16 +62,18 @@ contract Requests is Delivering {
 
     // The exclusive period.
 
-    function reserve(uint256 requestId) external {
+    function reserve(uint256 requestId, bytes32 question) external {
         address prover = _prover();
         (Request storage stored, Standing memory standing) = _open(requestId);
+        Conditions memory conditions = stored.conditions;
+        if (!_asks(stored, conditions, question)) revert OtherQuestion(requestId);
         // INVARIANT: oneExclusivePeriod
         if (standing.reservationUsed) revert AlreadyReserved(requestId);
-        uint256 deadline = stored.conditions.deadline;
+        uint256 deadline = conditions.deadline;
         if (block.timestamp > deadline) revert PastDeadline(requestId);
         uint256 until = block.timestamp + EXCLUSIVE_PERIOD;
         if (until > deadline) until = deadline;
-        uint256 bond = _bondOf(stored.fee);
+        uint256 bond = _bondOf(conditions.fee);
         stored.standing = Standing(prover, uint40(until), Status.Open, Delivery.None, false, true);
         emit Reserved(requestId, prover, until, bond);
         VAULT.lock(prover, bond);
@@ -85,7 +85,7 @@ contract Requests is Delivering {
             revert ReservedByOther(requestId, standing.prover, standing.time);
         }
         _clearReservation(stored);
-        _forfeit(requestId, standing.prover, stored.requester, stored.fee);
+        _forfeit(requestId, standing.prover, stored.requester, stored.conditions.fee);
     }
 
     // Answering.
@@ -112,18 +112,19 @@ contract Requests is Delivering {
                 Standing(prover, uint40(block.timestamp), Status.Final, Delivery.None, false, standing.reservationUsed);
             emit Fulfilled(requestId, stored.modelId, prover, outputRoot, output);
         }
-        _endReservation(requestId, stored, standing, prover);
-        _pay(requestId, stored.modelId, prover, stored.fee, model);
+        _endReservation(requestId, stored, standing, conditions.fee, prover);
+        _pay(requestId, stored.modelId, prover, conditions.fee, model);
         _deliverFinal(requestId, stored, conditions, prover, output, false);
     }
 
     function claim(uint256 requestId, bytes32 question, bytes calldata output) external {
         address prover = _prover();
         (Request storage stored, Standing memory standing) = _open(requestId);
-        if (!_asks(stored, question)) revert OtherQuestion(requestId);
+        Conditions memory conditions = stored.conditions;
+        if (!_asks(stored, conditions, question)) revert OtherQuestion(requestId);
         (ModelTerms memory model, TensorSpec outputs) = REGISTRY.outputsOf(stored.modelId);
-        uint256 coverage = _claim(requestId, stored, standing, prover, model, outputs, output);
-        VAULT.lock(prover, coverage);
+        _claim(requestId, stored, conditions, standing, prover, model, outputs, output);
+        VAULT.lock(prover, conditions.coverage);
     }
 
     function claimBatch(uint256[] calldata requestIds, bytes32[] calldata questions, bytes[] calldata outputs)
@@ -142,12 +143,14 @@ contract Requests is Delivering {
             Request storage stored = _requests[requestIds[i]];
             Standing memory standing = stored.standing;
             if (standing.status != Status.Open || _reservedByOther(standing, prover)) continue;
-            if (!_asks(stored, questions[i])) continue;
+            Conditions memory conditions = stored.conditions;
+            if (!_asks(stored, conditions, questions[i])) continue;
             if (stored.modelId != modelId) {
                 modelId = stored.modelId;
                 (model, outputSpec) = REGISTRY.outputsOf(modelId);
             }
-            coverage += _claim(requestIds[i], stored, standing, prover, model, outputSpec, outputs[i]);
+            _claim(requestIds[i], stored, conditions, standing, prover, model, outputSpec, outputs[i]);
+            coverage += conditions.coverage;
             ++claimed;
         }
         VAULT.lock(prover, coverage);
@@ -167,7 +170,7 @@ contract Requests is Delivering {
         stored.standing.status = Status.Final;
         emit Finalized(requestId, standing.prover, outputRoot);
         VAULT.release(standing.prover, conditions.coverage);
-        _pay(requestId, stored.modelId, standing.prover, stored.fee, model);
+        _pay(requestId, stored.modelId, standing.prover, conditions.fee, model);
         _deliverFinal(requestId, stored, conditions, standing.prover, output, false);
     }
 
@@ -179,8 +182,8 @@ contract Requests is Delivering {
         stored.standing.status = Status.Refunded;
         // A prover that could not answer, since the model was disabled in its period, keeps its bond.
         bool inPeriod = block.timestamp <= standing.time;
-        _endReservation(requestId, stored, standing, inPeriod ? standing.prover : address(0));
-        _refund(requestId, stored.requester, stored.fee);
+        _endReservation(requestId, stored, standing, conditions.fee, inPeriod ? standing.prover : address(0));
+        _refund(requestId, stored.requester, conditions.fee);
     }
 
     function voidClaim(uint256 requestId) external {
@@ -311,17 +314,17 @@ contract Requests is Delivering {
         if (!Groth16.verify(key, proof, signals)) revert ProofInvalid();
     }
 
-    /// Records a claim; the caller locks the coverage that it returns.
+    /// Records a claim; the caller locks its coverage.
     function _claim(
         uint256 requestId,
         Request storage stored,
+        Conditions memory conditions,
         Standing memory standing,
         address prover,
         ModelTerms memory model,
         TensorSpec outputs,
         bytes calldata output
-    ) private returns (uint256) {
-        Conditions memory conditions = stored.conditions;
+    ) private {
         if (conditions.tier != TIER_OPTIMISTIC) revert TierInvalid();
         if (block.timestamp > conditions.deadline) revert PastDeadline(requestId);
         if (model.illFormed) revert ModelUnavailable(stored.modelId);
@@ -331,8 +334,7 @@ contract Requests is Delivering {
         stored.standing =
             Standing(prover, uint40(block.timestamp), Status.Claimed, Delivery.None, false, standing.reservationUsed);
         emit Claimed(requestId, stored.modelId, prover, outputRoot, output);
-        _endReservation(requestId, stored, standing, prover);
-        return conditions.coverage;
+        _endReservation(requestId, stored, standing, conditions.fee, prover);
     }
 
     function _bondOf(uint256 fee) private pure returns (uint256) {
@@ -349,16 +351,20 @@ contract Requests is Delivering {
 
     /// Settles the bond of whoever reserved, if anybody: back to it when it answers in its time, else forfeited.
     /// @param standing as it was before the answer
-    function _endReservation(uint256 requestId, Request storage stored, Standing memory standing, address prover)
-        private
-    {
+    function _endReservation(
+        uint256 requestId,
+        Request storage stored,
+        Standing memory standing,
+        uint256 fee,
+        address prover
+    ) private {
         address holder = standing.prover;
         if (holder == address(0)) return;
         bool inPeriod = block.timestamp <= standing.time;
         // INVARIANT: exclusiveMeansExclusive
         if (inPeriod && holder != prover) revert ReservedByOther(requestId, holder, standing.time);
-        if (inPeriod) VAULT.release(holder, _bondOf(stored.fee));
-        else _forfeit(requestId, holder, stored.requester, stored.fee);
+        if (inPeriod) VAULT.release(holder, _bondOf(fee));
+        else _forfeit(requestId, holder, stored.requester, fee);
     }
 
     function _forfeit(uint256 requestId, address holder, address requester, uint256 fee) private {
@@ -377,11 +383,12 @@ contract Requests is Delivering {
         Payout[] memory payouts,
         uint256 paid
     ) private {
-        uint256 coverage = stored.conditions.coverage;
+        Conditions memory conditions = stored.conditions;
+        uint256 coverage = conditions.coverage;
         stored.standing.status = Status.Faulted;
         emit Faulted(requestId, standing.prover, coverage);
         payouts[0] = Payout(stored.requester, uint128(coverage / 2 - paid));
-        _refund(requestId, stored.requester, stored.fee);
+        _refund(requestId, stored.requester, conditions.fee);
         VAULT.slash(standing.prover, coverage, payouts);
     }
 }

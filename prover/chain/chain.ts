@@ -12,16 +12,17 @@ import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { type ClaimedAnswer, claimCall } from '../../contracts/client/requests/claim.ts';
 import { claimBatchCall } from '../../contracts/client/requests/claimBatch.ts';
-import { collectCall } from '../../contracts/client/requests/collect.ts';
+import { collectForCall } from '../../contracts/client/requests/collectFor.ts';
 import { finalizeCall } from '../../contracts/client/requests/finalize.ts';
 import { fulfilProofCall, type ProvenAnswer } from '../../contracts/client/requests/fulfilProof.ts';
 import { carefulClient } from '../../contracts/client/rpc/connect.ts';
 import type { Call, Sender } from '../../contracts/client/sender.ts';
 import type { Hash } from '../../core/brand.ts';
 import type { Unit } from '../../core/dispute/units.ts';
-import type { ClaimDocument } from '../records/documents.ts';
+import type { ClaimDocument, RequestDocument } from '../records/documents.ts';
 import type { Till } from './collect.ts';
 import type { ClaimStanding } from './finalize.ts';
+import { questionOfRequest } from './question.ts';
 
 export interface Addresses {
   readonly registry: Address;
@@ -35,6 +36,12 @@ export interface Addresses {
 export const STATUS = { none: 0, open: 1, claimed: 2, final: 3, faulted: 4, refunded: 5 } as const;
 /** IClaimBoard.DemandStatus.Open. */
 const DEMAND_OPEN = 1;
+
+/** An answer, and the request that was decided on: its terms are part of what is claimed. */
+export interface PreparedClaim {
+  readonly request: RequestDocument;
+  readonly output: ClaimDocument['output'];
+}
 
 /** The node's reads and writes, one function each; nothing else in the node knows an ABI. */
 export class NodeChain {
@@ -138,12 +145,12 @@ export class NodeChain {
     return demand.status === DEMAND_OPEN;
   }
 
-  async claim(claim: ClaimDocument): Promise<void> {
+  async claim(claim: PreparedClaim): Promise<void> {
     await this.sender.send(claimCall(this.addresses.requests, answerOf(claim)));
   }
 
   /** Several claims in one transaction; those that somebody else answered meanwhile are left out. */
-  async claimBatch(claims: readonly ClaimDocument[]): Promise<void> {
+  async claimBatch(claims: readonly PreparedClaim[]): Promise<void> {
     await this.sender.send(claimBatchCall(this.addresses.requests, claims.map(answerOf)));
   }
 
@@ -184,7 +191,7 @@ export class NodeChain {
       lockedStake: async (owner) => ({ claims: await lockedAt(owner, requests), channels: await lockedAt(owner, channels) }),
       owed: (owner) => client.readContract({ address: requests, abi: requestsAbi, functionName: 'owedTo', args: [owner] }),
       credit: (owner) => client.readContract({ address: board, abi: claimBoardAbi, functionName: 'creditOf', args: [owner] }),
-      collectOwed: async () => void (await sender.send(collectCall(requests, sender.address))),
+      collectOwed: async () => void (await sender.send(collectForCall(requests, sender.address))),
       withdrawCredit: async (owner) => void (await sender.send(withdrawCall(board, owner))),
     };
   }
@@ -195,6 +202,6 @@ export class NodeChain {
   }
 }
 
-function answerOf({ claimId, modelId, input, output }: ClaimDocument): ClaimedAnswer {
-  return { requestId: BigInt(claimId), modelId: modelId as Hex, inputRoot: input as Hex, output: hexToBytes(output as Hex) };
+function answerOf({ request, output }: PreparedClaim): ClaimedAnswer {
+  return { requestId: BigInt(request.requestId), question: questionOfRequest(request), output: hexToBytes(output as Hex) };
 }

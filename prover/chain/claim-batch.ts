@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../runtime/log.ts';
-import type { ClaimDocument } from '../records/documents.ts';
-import type { NodeChain } from './chain.ts';
+import type { NodeChain, PreparedClaim } from './chain.ts';
 
 /** Milliseconds in which claims that become ready are gathered: little beside a block. */
 const GATHER = 100;
@@ -10,7 +9,7 @@ const MOST_CLAIMS = 32;
 const MOST_BYTES = 60_000;
 
 interface Waiting {
-  readonly claim: ClaimDocument;
+  readonly claim: PreparedClaim;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -28,7 +27,7 @@ export class ClaimBatch {
   }
 
   /** Resolves when the claim's transaction is mined. Whether this claim was part of it, only the chain says: others may be faster. */
-  send(claim: ClaimDocument): Promise<void> {
+  send(claim: PreparedClaim): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ claim, resolve, reject });
       this.gathering ??= delay(GATHER).then(() => {

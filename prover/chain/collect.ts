@@ -1,5 +1,4 @@
 import type { Address } from 'viem';
-import { isAddressEqual } from 'viem';
 import type { Log } from '../../runtime/log.ts';
 import type { NodeMetrics } from '../metrics.ts';
 
@@ -15,7 +14,7 @@ export interface Till {
   owed(owner: Address): Promise<bigint>;
   /** What answers to demands earned. */
   credit(owner: Address): Promise<bigint>;
-  /** Pays the fees of the sending key to itself: the contract asks for the owner's own key. */
+  /** Pays the owner's fees to the owner. */
   collectOwed(): Promise<void>;
   /** Pays an account's credit to that account. */
   withdrawCredit(owner: Address): Promise<void>;
@@ -74,13 +73,9 @@ export class Collector {
     const { till, owner, log, metrics } = this.parts;
     const owed = await till.owed(owner);
     if (!(await this.isWorth(owed))) return;
-    if (!isAddressEqual(till.key, owner)) {
-      log.info({ owed: String(owed), owner }, 'fees wait for the owner: `assay stake --collect`');
-      return;
-    }
     await till.collectOwed();
     metrics?.earningsWei.inc({ source: 'fees' }, Number(owed));
-    log.info({ wei: String(owed) }, 'collected fees');
+    log.info({ wei: String(owed), owner }, 'collected fees');
   }
 
   private async answers(): Promise<void> {

@@ -24,6 +24,7 @@ import { enqueue } from '../work/jobs.ts';
 import { type NodeChain, STATUS } from './chain.ts';
 import type { InputFetcher } from './fetch-input.ts';
 import { expectedGas, type IntakePolicy, reasonToPass } from './intake.ts';
+import { type AskedNow, isStillAsked, questionOfRequest } from './question.ts';
 
 export interface RequestDeskParts {
   readonly owner: Address;
@@ -40,7 +41,7 @@ export interface RequestDeskParts {
 export interface RequestedArgs {
   readonly requestId: bigint;
   readonly modelId: Hex;
-  readonly terms: { readonly tier: number; readonly coverage: bigint; readonly deadline: number; readonly callbackGas: number };
+  readonly terms: Omit<AskedNow['terms'], 'modelId'>;
   readonly fee: bigint;
   readonly inputRoot: Hex;
   readonly input: Hex;
@@ -70,13 +71,15 @@ export class RequestDesk {
       fee: String(args.fee),
       coverage: String(args.terms.coverage),
       callbackGas: args.terms.callbackGas,
+      earlyDelivery: args.terms.earlyDelivery,
       deadline: args.terms.deadline,
       ...(args.inputUri === '' || args.inputUri.length > LONGEST_URI ? {} : { inputUri: args.inputUri }),
       state: 'waiting',
     };
-    // A reorganisation may have given the number to another request.
+    // A reorganisation may have given the number to another request, or to the same question on other terms.
+    const question = questionOfRequest(request);
     const known = await store.update<RequestDocument>(COLLECTION.requests, orderedId(requestId), (before) =>
-      before !== undefined && before.modelId === request.modelId && before.input === request.input ? undefined : request,
+      before !== undefined && questionOfRequest(before) === question ? undefined : request,
     );
     if (known === undefined || known.state === 'waiting') return this.consider(request, now);
     if (known.state === 'queued') return this.enqueue(known);
@@ -141,7 +144,7 @@ export class RequestDesk {
 
   private async waitsOnChain(request: RequestDocument): Promise<boolean> {
     const seen = await this.parts.chain.request(request.requestId);
-    return seen.status === STATUS.open && seen.terms.modelId === request.modelId && seen.input === request.input;
+    return seen.status === STATUS.open && isStillAsked(request, seen);
   }
 
   private async consider(request: RequestDocument, now: number): Promise<void> {

@@ -20,6 +20,7 @@ import { answersRequest } from '../work/answer.ts';
 import { enqueue, workOn } from '../work/jobs.ts';
 import { type NodeChain, STATUS } from './chain.ts';
 import { ClaimBatch } from './claim-batch.ts';
+import { isStillAsked, questionOfRequest } from './question.ts';
 
 export interface SubmitterParts {
   readonly store: Store;
@@ -75,9 +76,7 @@ export class Submitter {
 
   private async stillOpen(request: RequestDocument): Promise<boolean> {
     const seen = await this.parts.chain.request(request.requestId);
-    // After a reorganisation the id may be another request's: an answer to this one would be a wrong answer to that one.
-    const isSame = seen.terms.modelId === request.modelId && seen.input === request.input;
-    return seen.status === STATUS.open && isSame;
+    return seen.status === STATUS.open && isStillAsked(request, seen);
   }
 
   private async settle(request: RequestDocument): Promise<void> {
@@ -89,7 +88,12 @@ export class Submitter {
     const ended: RequestDocument = isOurs
       ? { ...request, state: 'answered' }
       : { ...request, state: 'passed', reason: 'it was answered by another prover, refunded, or its time is over' };
-    await store.put(COLLECTION.requests, id, ended);
+    // The number may be another request's by now, which has been decided on anew: that one is not ended.
+    const question = questionOfRequest(request);
+    const kept = await store.update<RequestDocument>(COLLECTION.requests, id, (before) =>
+      before !== undefined && questionOfRequest(before) !== question ? undefined : ended,
+    );
+    if (kept !== undefined && questionOfRequest(kept) !== question) return;
     if (!isOurs) {
       await store.update<ClaimDocument>(COLLECTION.claims, id, (claim) =>
         claim?.state === 'prepared' ? { ...claim, state: 'void' } : undefined,
@@ -109,7 +113,7 @@ export class Submitter {
       return 'again';
     }
     await this.parts.checks.of(model);
-    await this.batch.send(prepared);
+    await this.batch.send({ request, output: prepared.output });
     log.info({ request: request.requestId, model: request.modelId }, 'claimed');
     return 'sent';
   }

@@ -44,7 +44,7 @@ const chain = {
     .describe('blocks on top of one before its events are believed; 2 or more where the chain reorganises'),
   pollMilliseconds: z.int().min(50).max(60_000).default(500).describe('how often the chain is looked at'),
   alarmSeconds: z.int().min(1).max(86_400).default(600).describe('an open demand with less time left than this is an alarm'),
-  collectSeconds: z.int().min(1).max(604_800).default(3_600).describe('how often fees and released stake are collected'),
+  collectSeconds: z.int().min(1).max(604_800).default(3_600).describe('how often fees and payments for answers are brought to the owner'),
 };
 
 const parts = {

@@ -25,6 +25,7 @@ export const requestSchema = z.object({
   fee: digits,
   coverage: digits,
   callbackGas: z.int().min(0),
+  earlyDelivery: z.boolean().default(false),
   /** Seconds of the chain's time. */
   deadline: seconds,
   /** Where the requester says that the input bytes are; a hint. */

@@ -28,8 +28,10 @@ import { registerModelCall } from '../../contracts/client/registry/registerModel
 import { claimCall } from '../../contracts/client/requests/claim.ts';
 import { claimBatchCall } from '../../contracts/client/requests/claimBatch.ts';
 import { collectCall } from '../../contracts/client/requests/collect.ts';
+import { collectForCall } from '../../contracts/client/requests/collectFor.ts';
 import { finalizeCall } from '../../contracts/client/requests/finalize.ts';
 import { fulfilProofCall } from '../../contracts/client/requests/fulfilProof.ts';
+import { questionOf } from '../../contracts/client/requests/question.ts';
 import { readRequest } from '../../contracts/client/requests/readRequest.ts';
 import { refundCall } from '../../contracts/client/requests/refund.ts';
 import { requestCall } from '../../contracts/client/requests/request.ts';
@@ -161,12 +163,16 @@ test('a claim is answered, final after its window, paid, and its lock free again
   const deadline = Number((await client.getBlock()).timestamp) + 3600;
   const terms = { modelId: model, tier: 'optimistic', coverage, deadline } as const;
   const output = joinTensors(outputsOf(program, execute(program, inputs)));
-  const answer = { modelId: model, inputRoot: listRoot(inputs), output };
+  const asked = { ...terms, inputRoot: listRoot(inputs), fee: 1000n, tier: 1, callbackGas: 0, earlyDelivery: false };
+  const question = questionOf(asked);
+  const answer = { question, output };
   await send(owner, depositCall(at.vault, owner.address, 3n * coverage));
   for (let i = 0; i < 3; i++) await send(owner, requestCall(at.requests, terms, joinTensors(inputs), 1000n));
-  await send(hot, reserveCall(at.requests, 2n));
-  const toAnother = { requestId: 2n, ...answer, inputRoot: model };
-  await expect(send(hot, claimCall(at.requests, toAnother))).rejects.toThrow('OtherQuestion');
+  await send(hot, reserveCall(at.requests, 2n, question));
+  for (const other of [{ inputRoot: model }, { coverage: coverage + 1n }, { fee: 999n }, { deadline: deadline - 1 }]) {
+    const toAnother = { requestId: 2n, output, question: questionOf({ ...asked, ...other }) };
+    await expect(send(hot, claimCall(at.requests, toAnother))).rejects.toThrow('OtherQuestion');
+  }
   await send(hot, claimCall(at.requests, { requestId: 2n, ...answer }));
   await send(
     hot,
@@ -186,6 +192,9 @@ test('a claim is answered, final after its window, paid, and its lock free again
   expect(await readRequest(client, at.requests, 3n)).toMatchObject({ status: 'final', delivery: 'none' });
   await expect(send(owner, retryDeliveryCall(at.requests, 3n, output))).rejects.toThrow('NothingToDeliver');
   await send(hot, finalizeCall(at.requests, 2n, output));
+  const before = await client.getBalance({ address: owner.address });
+  await send(hot, collectForCall(at.requests, hot.address));
+  expect((await client.getBalance({ address: owner.address })) - before).toBe(1980n);
   await send(owner, refundCall(at.requests, 4n));
   await send(owner, withdrawCall(at.vault, 3n * coverage, owner.address));
   await send(owner, retireKeyCall(at.vault, hot.address));

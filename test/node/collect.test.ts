@@ -34,7 +34,7 @@ function collector(given: Till, lines: string[] = []) {
 
 describe('collecting', () => {
   it('brings home what is worth the gas, once a period', async () => {
-    const { taken, till: given } = till({ key: OWNER });
+    const { taken, till: given } = till();
     const one = collector(given);
     one.wake(1_000);
     await one.idle();
@@ -47,8 +47,8 @@ describe('collecting', () => {
     expect(taken).toHaveLength(4);
   });
 
-  it('leaves what is not worth it, and the fees of an owner that is another account', async () => {
-    const { taken, till: given } = till({ credit: async () => WORTH });
+  it('leaves what is not worth it', async () => {
+    const { taken, till: given } = till({ owed: async () => WORTH, credit: async () => WORTH });
     const one = collector(given);
     one.wake(1_000);
     await one.idle();

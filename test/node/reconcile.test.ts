@@ -57,7 +57,7 @@ function setup(options: Partial<ReconcilerParts> = {}): { store: Store; queue: Q
 
 function request(requestId: string, change: Partial<RequestDocument> = {}): RequestDocument {
   const terms = { modelId: word('11'), tier: 1, input: word('22'), fee: '1', coverage: '1', callbackGas: 0, deadline: 1_000 };
-  return { requestId, ...terms, state: 'queued', ...change };
+  return { requestId, ...terms, earlyDelivery: false, state: 'queued', ...change };
 }
 
 async function keep(store: Store, document: RequestDocument): Promise<void> {

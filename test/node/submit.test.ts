@@ -8,7 +8,7 @@ import { execute, outputsOf } from '../../core/execute.ts';
 import { encodeProgram } from '../../core/program/codec.ts';
 import { allocate } from '../../core/tensor.ts';
 import { inputForms, joinTensors } from '../../core/tensor-list.ts';
-import { type NodeChain, STATUS } from '../../prover/chain/chain.ts';
+import { type NodeChain, type PreparedClaim, STATUS } from '../../prover/chain/chain.ts';
 import { Submitter } from '../../prover/chain/submit.ts';
 import type { Catalog, ServedModel } from '../../prover/models/catalog.ts';
 import { openPool } from '../../prover/models/sessions.ts';
@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 /** A submitter with one prepared claim on its store, before a chain that takes it. */
-async function prepared(check: () => Promise<never>) {
+async function prepared(check: () => Promise<never>, onChain: { readonly coverage?: bigint; readonly fee?: bigint } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-submit-'));
   const state = openStateDirectory(folder, 'node');
   const program = allKinds(new Random(5));
@@ -48,7 +48,7 @@ async function prepared(check: () => Promise<never>) {
   const model = { modelId: MODEL, program, session, inputForm: 0 } as unknown as ServedModel;
   const tensors = inputForms(program).map(({ type, length }) => allocate(type, length));
   const { inputRoot } = await inputs.accept(model, joinTensors(tensors));
-  const terms = { modelId: MODEL, tier: 1, fee: '1', coverage: '1', callbackGas: 0, deadline: 9_999_999_999 };
+  const terms = { modelId: MODEL, tier: 1, fee: '1', coverage: '1', callbackGas: 0, earlyDelivery: false, deadline: 9_999_999_999 };
   const request: RequestDocument = { requestId: '1', ...terms, input: inputRoot, state: 'queued' };
   const output = bytesToHex(joinTensors(outputsOf(program, execute(program, tensors))));
   const claim: ClaimDocument = { claimId: '1', modelId: MODEL, input: inputRoot, output, fault: null, state: 'prepared', claimedAt: 0 };
@@ -59,17 +59,18 @@ async function prepared(check: () => Promise<never>) {
     owner: async () => zeroAddress,
     request: async () => ({
       status: sent.length > 0 ? STATUS.claimed : STATUS.open,
-      terms: { modelId: MODEL },
+      terms: { ...terms, coverage: onChain.coverage ?? 1n },
       input: inputRoot,
+      fee: onChain.fee ?? 1n,
       prover: zeroAddress,
     }),
-    claim: async ({ output: claimed }: ClaimDocument) => void sent.push(claimed),
+    claim: async ({ output: claimed }: PreparedClaim) => void sent.push(claimed),
   } as unknown as NodeChain;
   const catalog: Catalog = { get: () => model, all: [model], largestInput: 1_000, close: async () => {} };
   const log = createLog({ name: 'test', level: 'silent' });
   new Submitter({ store, queue, chain, catalog, inputs, checks: { of: check }, log }).start();
   await enqueue(queue, 'claim', { requestId: '1' });
-  return { queue, sent, output, store };
+  return { queue, sent, output, store, request };
 }
 
 describe('a prepared claim', () => {
@@ -93,5 +94,26 @@ describe('a prepared claim', () => {
     await expect.poll(() => queue.counts('claim'), { timeout: 20_000 }).toEqual({ waiting: 0, active: 0, dead: 0 });
     expect(sent).toEqual([output]);
     expect(await store.get(COLLECTION.requests, orderedId('1'))).toMatchObject({ state: 'answered' });
+  });
+
+  it.each([{ coverage: 2n }, { fee: 0n }])('is not sent when the chain asks the same on other terms: %o', async (onChain) => {
+    const { queue, sent, store } = await prepared(async () => undefined as never, onChain);
+    await expect.poll(() => queue.counts('claim'), { timeout: 20_000 }).toEqual({ waiting: 0, active: 0, dead: 0 });
+    expect(sent).toEqual([]);
+    expect(await store.get(COLLECTION.requests, orderedId('1'))).toMatchObject({ state: 'passed' });
+    expect(await store.get(COLLECTION.claims, orderedId('1'))).toMatchObject({ state: 'void' });
+  });
+
+  it('that comes too late does not end the request that was given its number meanwhile', async () => {
+    const seen: { coverage?: bigint } = {};
+    const { queue, sent, store, request } = await prepared(async () => {
+      await store.put(COLLECTION.requests, orderedId('1'), { ...request, coverage: '2' });
+      seen.coverage = 2n;
+      throw new Error('the contract refuses the question');
+    }, seen);
+    await expect.poll(() => queue.counts('claim'), { timeout: 20_000 }).toEqual({ waiting: 0, active: 0, dead: 0 });
+    expect(sent).toEqual([]);
+    expect(await store.get(COLLECTION.requests, orderedId('1'))).toMatchObject({ state: 'queued', coverage: '2' });
+    expect(await store.get(COLLECTION.claims, orderedId('1'))).toMatchObject({ state: 'prepared' });
   });
 });

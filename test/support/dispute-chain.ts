@@ -23,6 +23,7 @@ import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { receiptOf } from '../../contracts/client/receipt.ts';
 import { claimCall } from '../../contracts/client/requests/claim.ts';
+import { questionOf } from '../../contracts/client/requests/question.ts';
 import type { Call } from '../../contracts/client/sender.ts';
 import type { Hash, ModelId } from '../../core/brand.ts';
 import { joinBytes } from '../../core/dispute/answers.ts';
@@ -181,10 +182,12 @@ export class DisputeChain {
       callbackGas: 0,
     };
     const requestId = await this.client.readContract({ address: requests, abi: requestsAbi, functionName: 'nextRequestId' });
+    const fee = 10n ** 15n;
     const input = bytesToHex(joinBytes(inputs.map(toBytes)));
-    await this.send('requester', { address: requests, abi: requestsAbi, functionName: 'request', args: [terms, input], value: 10n ** 15n });
+    await this.send('requester', { address: requests, abi: requestsAbi, functionName: 'request', args: [terms, input], value: fee });
+    const question = questionOf({ ...terms, inputRoot: listRoot(inputs), fee });
     const output = joinBytes(outputsOf(program, tensors).map(toBytes));
-    const receipt = await this.send('key', claimCall(requests, { requestId, modelId: id, inputRoot: listRoot(inputs), output }));
+    const receipt = await this.send('key', claimCall(requests, { requestId, question, output }));
     const { timestamp } = await this.client.getBlock({ blockNumber: receipt.blockNumber });
     const claimId = `0x${requestId.toString(16).padStart(64, '0')}` as Hex;
     return {

@@ -31,6 +31,8 @@ interface IModelRegistry {
 
     error UnknownModel(bytes32 modelId);
     error RecordInvalid(string field);
+    /// @notice A proof would have more public signals, 31 bytes of input or output each and the context, than are paid for on chain.
+    error TooManySignals(uint256 signals, uint256 most);
     error KeyInvalid(string reason);
     error NotCreator(bytes32 modelId, address caller);
     error LocationTooLong(uint256 bytesGiven, uint256 most);

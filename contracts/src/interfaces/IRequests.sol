@@ -134,7 +134,8 @@ interface IRequests is IClaimSource {
     /// @notice One short exclusive period per request, for a bond of BOND_BPS of the fee out of the prover's free stake:
     /// an answer in time returns it, else half goes to the requester and half burns, and the request is open to all for good.
     /// Called by a signing key.
-    function reserve(uint256 requestId) external;
+    /// @param question what the prover decided on, as for `claim`: no bond is locked for another request
+    function reserve(uint256 requestId, bytes32 question) external;
 
     /// @notice Takes the bond of an exclusive period that passed without an answer. Anybody.
     function forfeitBond(uint256 requestId) external;
@@ -154,8 +155,9 @@ interface IRequests is IClaimSource {
     ) external;
 
     /// @notice Answers under stake: locks the coverage. Called by a signing key.
-    /// @param question what the answer is to: keccak256(modelId ‖ input root). A request that asks anything else, since a
-    /// reorganisation gave its number to another, is not answered
+    /// @param question what the answer is to, and on which terms: keccak256 of the ABI encoding of (modelId, input root, coverage,
+    /// fee, deadline, callback gas, tier, early delivery). A request that differs in any, since a reorganisation gave its number
+    /// to another, is not answered: no stake is locked for what the prover did not decide on
     function claim(uint256 requestId, bytes32 question, bytes calldata output) external;
 
     /// @notice Many claims at once. A request that another answered, that is reserved by another, or that asks another
@@ -185,6 +187,12 @@ interface IRequests is IClaimSource {
     /// @notice Pays the caller's fees, royalties and refunds.
     /// @return amount wei
     function collect(address to) external returns (uint256 amount);
+
+    /// @notice Pays what is owed to a prover to that prover itself, its owner address. Anybody: a hot key brings its owner's fees
+    /// home without being able to take them. An owner that refuses ether stops its own payment alone, and has `collect`.
+    /// @param key bound to the owner, retired or not; reverts NotSigningKey for any other, so nobody is paid unasked but provers
+    /// @return amount wei
+    function collectFor(address key) external returns (uint256 amount);
 
     /// @notice Burns the share of a model's fees set aside for it, which counts as its usage in the registry. Anybody.
     function burnFees(bytes32 modelId) external;

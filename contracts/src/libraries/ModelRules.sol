@@ -24,7 +24,7 @@ library ModelRules {
     uint8 internal constant FORM_PACKED = 1;
     uint8 internal constant FORM_COMMITMENT = 2;
 
-    /// @notice Reverts IModelRegistry.RecordInvalid naming the first field out of order.
+    /// @notice Reverts IModelRegistry.RecordInvalid naming the first field out of order, TooManySignals for what no proof may carry.
     /// @return signals public signals of a proof, the context included; 0 without a zk tier
     function check(ModelRecord calldata record) internal pure returns (uint256 signals) {
         TensorSpec inputs = TensorSpec.wrap(record.inputs);
@@ -47,7 +47,7 @@ library ModelRules {
         _require(record.royalty <= MAX_ROYALTY, "royalty");
         if (record.keyHash == 0) return 0;
         signals = 1 + inputSignals(inputs, record.inputForm) + packedSignals(outputs);
-        _require(signals <= MAX_SIGNALS, "inputForm");
+        if (signals > MAX_SIGNALS) revert IModelRegistry.TooManySignals(signals, MAX_SIGNALS);
     }
 
     /// @return signals that carry the tensors' bytes, 31 each

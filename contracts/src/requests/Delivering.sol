@@ -50,7 +50,7 @@ abstract contract Delivering is Settlement {
             modelId: stored.modelId,
             tier: conditions.tier,
             isFinal: isFinal,
-            inputTimestamp: conditions.inputTimestamp,
+            inputTimestamp: stored.inputTimestamp,
             prover: prover
         });
         return Callback.deliver(stored.requester, conditions.callbackGas, atLeast, answer, output);

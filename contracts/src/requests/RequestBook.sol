@@ -3,20 +3,24 @@ pragma solidity ^0.8.37;
 
 import {ClaimView} from "../interfaces/IClaimSource.sol";
 import {Delivery, IRequests, RequestTerms, RequestView, Status} from "../interfaces/IRequests.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title How requests are stored, and read back.
 /// @dev A request takes five slots (six when optimistic), all written when it is made, at the requester's expense. An answer
 /// overwrites them and touches no fresh slot: a proof's output root replaces the input, a claim's replaces the placeholder.
 abstract contract RequestBook is IRequests {
+    using SafeCast for uint256;
+
     uint8 internal constant TIER_ZK = 0;
     uint8 internal constant TIER_OPTIMISTIC = 1;
 
-    /// What the requester said; never changes.
+    /// What a prover decides on beside model and input; never changes. One slot, so that a claim compares it all at one read.
+    /// 2^88 wei is more ether than there is.
     struct Conditions {
-        uint96 coverage;
+        uint88 coverage;
+        uint88 fee;
         uint40 deadline;
-        uint40 inputTimestamp;
-        uint32 callbackGas;
+        uint24 callbackGas;
         uint8 tier;
         bool earlyDelivery;
     }
@@ -35,7 +39,7 @@ abstract contract RequestBook is IRequests {
         bytes32 modelId;
         bytes32 input;
         address requester;
-        uint96 fee;
+        uint40 inputTimestamp;
         Conditions conditions;
         Standing standing;
         bytes32 output;
@@ -64,12 +68,12 @@ abstract contract RequestBook is IRequests {
                 earlyDelivery: conditions.earlyDelivery,
                 coverage: conditions.coverage,
                 deadline: conditions.deadline,
-                inputTimestamp: conditions.inputTimestamp,
+                inputTimestamp: stored.inputTimestamp,
                 callbackGas: conditions.callbackGas
             }),
             input: proved ? bytes32(0) : stored.input,
             requester: stored.requester,
-            fee: stored.fee,
+            fee: conditions.fee,
             prover: standing.prover,
             time: standing.time,
             output: answered ? _outputOf(stored, conditions.tier) : bytes32(0)
@@ -102,12 +106,12 @@ abstract contract RequestBook is IRequests {
         stored.modelId = terms.modelId;
         stored.input = input;
         stored.requester = msg.sender;
-        stored.fee = uint96(msg.value);
+        stored.inputTimestamp = terms.inputTimestamp == 0 ? uint40(block.timestamp) : terms.inputTimestamp;
         stored.conditions = Conditions({
-            coverage: terms.coverage,
+            coverage: uint256(terms.coverage).toUint88(),
+            fee: msg.value.toUint88(),
             deadline: terms.deadline,
-            inputTimestamp: terms.inputTimestamp == 0 ? uint40(block.timestamp) : terms.inputTimestamp,
-            callbackGas: terms.callbackGas,
+            callbackGas: uint256(terms.callbackGas).toUint24(),
             tier: terms.tier,
             earlyDelivery: terms.earlyDelivery
         });
@@ -123,10 +127,14 @@ abstract contract RequestBook is IRequests {
         if (standing.status != Status.Open) revert WrongStatus(requestId, standing.status);
     }
 
-    /// Whether a request is the one that its prover answered: after a reorganisation its number may be another's.
-    function _asks(Request storage stored, bytes32 question) internal view returns (bool) {
+    /// Whether a request is the one that its prover decided on: after a reorganisation its number may be another's.
+    function _asks(Request storage stored, Conditions memory conditions, bytes32 question)
+        internal
+        view
+        returns (bool)
+    {
         // INVARIANT: answersTheNamedQuestion
-        return keccak256(abi.encode(stored.modelId, stored.input)) == question;
+        return keccak256(abi.encode(stored.modelId, stored.input, conditions)) == question;
     }
 
     /// The one way into a claim.

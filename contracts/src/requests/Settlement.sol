@@ -3,6 +3,8 @@ pragma solidity ^0.8.37;
 
 import {ModelTerms} from "../ModelTypes.sol";
 import {IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IRequests} from "../interfaces/IRequests.sol";
+import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {RequestBook} from "./RequestBook.sol";
 
 /// @title Who gets a fee: the creator its royalty, the fire one percent, the prover the rest. All pulled.
@@ -13,21 +15,27 @@ abstract contract Settlement is RequestBook {
     uint256 public constant BURN_BPS = 100;
 
     IModelRegistry public immutable REGISTRY;
+    IStakeVault public immutable VAULT;
 
     mapping(address account => uint256) private _owed;
     mapping(bytes32 modelId => uint256) private _toBurn;
 
-    constructor(IModelRegistry registry) {
+    constructor(IModelRegistry registry, IStakeVault vault) {
         REGISTRY = registry;
+        VAULT = vault;
     }
 
+    /// @inheritdoc IRequests
     function collect(address to) external returns (uint256 amount) {
-        amount = _owed[msg.sender];
-        // INVARIANT: owedIsPaidOnce
-        _owed[msg.sender] = 0;
-        emit Collected(msg.sender, to, amount);
-        (bool sent,) = to.call{value: amount}("");
-        if (!sent) revert TransferFailed(to);
+        return _collect(msg.sender, to);
+    }
+
+    /// @inheritdoc IRequests
+    function collectFor(address key) external returns (uint256 amount) {
+        (address owner,) = VAULT.bindingOf(key);
+        // INVARIANT: unaskedOnlyToKeyOwners. A contract that counts its refunds as it collects them is never paid behind its back.
+        if (owner == address(0)) revert NotSigningKey(key);
+        return _collect(owner, owner);
     }
 
     function burnFees(bytes32 modelId) external {
@@ -53,6 +61,15 @@ abstract contract Settlement is RequestBook {
         if (royalty != 0) _owed[terms.creator] += royalty;
         if (burned != 0) _toBurn[modelId] += burned;
         emit Paid(requestId, modelId, prover, toProver, royalty, burned);
+    }
+
+    function _collect(address account, address to) private returns (uint256 amount) {
+        amount = _owed[account];
+        // INVARIANT: owedIsPaidOnce
+        _owed[account] = 0;
+        emit Collected(account, to, amount);
+        (bool sent,) = to.call{value: amount}("");
+        if (!sent) revert TransferFailed(to);
     }
 
     function _refund(uint256 requestId, address requester, uint256 fee) internal {

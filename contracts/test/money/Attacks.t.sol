@@ -20,12 +20,12 @@ contract MoneyAttacksTest is MoneyBase {
         (, address thiefKey,) = newProver("thief", 10 ether);
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         vm.prank(thiefKey);
         vm.expectRevert(
             abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, prover, nowTime() + EXCLUSIVE_PERIOD)
         );
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         uint256[] memory ids = new uint256[](1);
         bytes[] memory outputs = new bytes[](1);
         (ids[0], outputs[0]) = (id, output);
@@ -33,7 +33,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.prank(thiefKey);
         assertEq(requests.claimBatch(ids, questions, outputs), 0);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
     }
 
     /// Reserving to block: it costs the bond, and the request is open again after one short period, for good.
@@ -41,13 +41,13 @@ contract MoneyAttacksTest is MoneyBase {
         (address blocker, address blockerKey,) = newProver("blocker", 10 ether);
         uint256 id = ask(optimisticTerms(), 10 ether);
         vm.prank(blockerKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         skip(EXCLUSIVE_PERIOD + 1);
         vm.prank(blockerKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.AlreadyReserved.selector, id));
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         assertEq(_wealth(blocker), 9 ether);
         assertEq(vault.freeOf(address(consumer)), 0.5 ether);
     }
@@ -63,7 +63,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.prank(prover);
         uint256 id = requests.request{value: 1 ether}(t, input);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         uint256 before = _wealth(prover) + 1 ether;
         Payout[] memory payouts = new Payout[](1);
         payouts[0] = Payout(prover, uint128(toFinder));
@@ -79,7 +79,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotYetRefundable.selector, id));
         requests.refund(id);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         // Once answered, the fee is the prover's or, after a fault, the requester's; no clock gives it back.
         skip(60 days);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
@@ -117,7 +117,7 @@ contract MoneyAttacksTest is MoneyBase {
         uint256 second = claimed();
         uint256 third = ask(optimisticTerms(), 1 ether);
         vm.prank(otherKey);
-        requests.claim(third, question, output);
+        requests.claim(third, questionOf(third), output);
         board.fault(requests, bytes32(first), new Payout[](0));
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
         assertEq(vault.freeOf(prover), 96 ether);
@@ -145,7 +145,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.prank(address(board));
         uint256 id = requests.request{value: 1 ether}(t, input);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         pass();
         requests.finalize(id, output);
         assertTrue(requests.requestOf(id).delivery == Delivery.Failed);
@@ -153,7 +153,7 @@ contract MoneyAttacksTest is MoneyBase {
         vm.prank(address(board));
         id = requests.request(t, input);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         board.fault(requests, bytes32(id), new Payout[](0));
         assertEq(vault.freeOf(address(board)), 1 ether);
     }
@@ -163,7 +163,7 @@ contract MoneyAttacksTest is MoneyBase {
         fee = bound(fee, 0, 500 ether);
         uint256 id = ask(optimisticTerms(), fee);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         pass();
         requests.finalize(id, output);
         assertEq(requests.owedTo(prover) + requests.owedTo(creator) + requests.toBurn(plainModel), fee);

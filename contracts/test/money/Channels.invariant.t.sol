@@ -10,6 +10,7 @@ import {RequestTerms} from "../../src/interfaces/IRequests.sol";
 import {vm} from "../Assertions.sol";
 import {Base} from "../Base.sol";
 import {MoneyBase} from "./MoneyBase.sol";
+import {Questions} from "./Questions.sol";
 import {ToyBoard} from "./ToyBoard.sol";
 import {ToyConsumer} from "./ToyConsumer.sol";
 
@@ -27,7 +28,6 @@ contract ChannelsHandler is Base {
         uint256 secret;
         address[2] customers;
         bytes32 modelId;
-        bytes32 question;
     }
 
     struct Signed {
@@ -204,7 +204,7 @@ contract ChannelsHandler is Base {
         });
         uint256 id = w.consumer.ask(t, INPUT);
         vm.prank(w.key);
-        try w.requests.claim(id, w.question, OUTPUT) {
+        try w.requests.claim(id, Questions.read(w.requests, id), OUTPUT) {
             asked.push(id);
             ++successes["claim"];
         } catch {}
@@ -247,7 +247,7 @@ contract ChannelsInvariants is MoneyBase {
         customers = [makeAddr("first customer"), makeAddr("second customer")];
         handler = new ChannelsHandler(
             ChannelsHandler.World(
-                channels, vault, requests, board, consumer, prover, hotKey, hotSecret, customers, plainModel, question
+                channels, vault, requests, board, consumer, prover, hotKey, hotSecret, customers, plainModel
             )
         );
         targetContract(address(handler));

@@ -149,7 +149,7 @@ contract DeliveryTest is MoneyBase {
         t.callbackGas = 0;
         uint256 id = ask(t, 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         pass();
         requests.finalize(id, output);
         assertEq(consumer.calls(), 0);
@@ -165,7 +165,7 @@ contract DeliveryTest is MoneyBase {
         t.earlyDelivery = true;
         id = ask(t, 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
     }
 
     function test_earlyOnlyByConsent() public {

@@ -47,9 +47,8 @@ contract DigitReaderTest is MoneyBase {
     }
 
     function _answer(uint256 id, bytes memory scores) private {
-        bytes32 asked = questionOf(id);
         vm.prank(hotKey);
-        requests.claim(id, asked, scores);
+        requests.claim(id, questionOf(id), scores);
         pass();
         requests.finalize(id, scores);
     }
@@ -142,9 +141,8 @@ contract DigitReaderTest is MoneyBase {
     /// A slashed lie leaves no reading, and its share comes back to the contract that was lied to.
     function test_liesLeaveNoReading() public {
         uint256 id = reader.read{value: 1 ether}(narrow, 1, 2 ether, 1 days, input);
-        bytes32 asked = questionOf(id);
         vm.prank(hotKey);
-        requests.claim(id, asked, hex"00010203ff0506ff0809");
+        requests.claim(id, questionOf(id), hex"00010203ff0506ff0809");
         board.fault(requests, bytes32(id), new Payout[](0));
         vm.expectRevert(abi.encodeWithSelector(DigitReader.NotRead.selector, id));
         reader.digitOf(id);

@@ -78,17 +78,17 @@ contract MoneyGasTest is MoneyBase {
     function test_gas_claim() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         _most("claim", 90_000);
     }
 
     function test_gas_claimReserved() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         _most("reserve", 90_000);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         _most("claim of a reserved request", 100_000);
     }
 

@@ -58,9 +58,8 @@ contract LendingMarketTest is MoneyBase {
     function give(uint256 id, int32 integer) private {
         uint32 bits = uint32(integer);
         bytes memory out = abi.encodePacked(uint8(bits), uint8(bits >> 8), uint8(bits >> 16), uint8(bits >> 24));
-        bytes32 asked = questionOf(id);
         vm.prank(hotKey);
-        requests.claim(id, asked, out);
+        requests.claim(id, questionOf(id), out);
         pass();
         requests.finalize(id, out);
     }
@@ -135,9 +134,8 @@ contract LendingMarketTest is MoneyBase {
         uint256 first = market.askLimit{value: 0.01 ether}();
         vm.expectRevert(abi.encodeWithSelector(LendingMarket.StillWaiting.selector, first));
         market.askLimit{value: 0.01 ether}();
-        bytes32 asked = questionOf(first);
         vm.prank(hotKey);
-        requests.claim(first, asked, hex"00000000");
+        requests.claim(first, questionOf(first), hex"00000000");
         skip(1 days);
         uint256 second = market.askLimit{value: 0.01 ether}();
         assertNotEq(first, second);
@@ -149,9 +147,8 @@ contract LendingMarketTest is MoneyBase {
 
     function test_faultsAndRefundsComeBack() public {
         uint256 id = market.askLimit{value: 0.01 ether}();
-        bytes32 asked = questionOf(id);
         vm.prank(hotKey);
-        requests.claim(id, asked, output);
+        requests.claim(id, questionOf(id), output);
         board.fault(requests, bytes32(id), new Payout[](0));
         uint256 before = address(market).balance;
         assertEq(market.collect(), 0.51 ether);

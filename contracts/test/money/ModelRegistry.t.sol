@@ -172,7 +172,7 @@ contract ModelRegistryTest is MoneyBase {
         r.keyHash = keccak256(words);
         registry.register(r, words, "", 0);
         r.outputs = specOf(0, 254 * 31 + 1);
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.RecordInvalid.selector, "inputForm"));
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.TooManySignals.selector, 257, 256));
         registry.register(r, words, "", 0);
     }
 

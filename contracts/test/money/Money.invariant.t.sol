@@ -9,6 +9,7 @@ import {Delivery, RequestTerms, RequestView, Status} from "../../src/interfaces/
 import {vm} from "../Assertions.sol";
 import {Base} from "../Base.sol";
 import {MoneyBase} from "./MoneyBase.sol";
+import {Questions} from "./Questions.sol";
 import {ToyBoard} from "./ToyBoard.sol";
 import {ToyConsumer} from "./ToyConsumer.sol";
 import {ToyGroth16} from "./ToyGroth16.sol";
@@ -96,15 +97,14 @@ contract MoneyHandler is Base {
 
     function reserve(uint256 who, uint256 seed) external {
         vm.prank(w.keys[who % 3]);
-        try w.requests.reserve(_id(seed)) {} catch {}
+        try w.requests.reserve(_id(seed), Questions.read(w.requests, _id(seed))) {} catch {}
         ++calls;
     }
 
     function claim(uint256 who, uint256 seed) external {
         uint256 burnedBefore = address(0).balance;
-        bytes32 asked = _question(_id(seed));
         vm.prank(w.keys[who % 3]);
-        try w.requests.claim(_id(seed), asked, OUTPUT) {} catch {}
+        try w.requests.claim(_id(seed), Questions.read(w.requests, _id(seed)), OUTPUT) {} catch {}
         burned += address(0).balance - burnedBefore;
         ++calls;
     }
@@ -115,7 +115,7 @@ contract MoneyHandler is Base {
         bytes[] memory outputs = new bytes[](3);
         for (uint256 i = 0; i < 3; ++i) {
             some[i] = _id(seed + i * 7);
-            (questions[i], outputs[i]) = (_question(some[i]), OUTPUT);
+            (questions[i], outputs[i]) = (Questions.read(w.requests, some[i]), OUTPUT);
         }
         uint256 burnedBefore = address(0).balance;
         vm.prank(w.keys[who % 3]);
@@ -203,6 +203,14 @@ contract MoneyHandler is Base {
         ++calls;
     }
 
+    function collectFor(uint256 who) external {
+        uint256 before = w.owners[who % 3].balance;
+        uint256 owed = w.requests.owedTo(w.owners[who % 3]);
+        w.requests.collectFor(w.keys[who % 3]);
+        assertEq(w.owners[who % 3].balance - before, owed);
+        ++calls;
+    }
+
     function burnFees(bool zk) external {
         w.requests.burnFees(zk ? w.zkModel : w.plainModel);
         ++calls;
@@ -216,11 +224,6 @@ contract MoneyHandler is Base {
     function pass(uint256 time) external {
         skip(bound(time, 1, 3 hours));
         ++calls;
-    }
-
-    function _question(uint256 id) private view returns (bytes32) {
-        RequestView memory asked = w.requests.requestOf(id);
-        return keccak256(abi.encode(asked.terms.modelId, asked.input));
     }
 
     function _signals(uint256 id, address by) private view returns (uint256[] memory signals) {
@@ -273,6 +276,7 @@ contract MoneyInvariants is MoneyBase {
         handler.pass(3 hours);
         handler.finalize(3);
         handler.collect(0);
+        handler.collectFor(1);
         handler.burnFees(true);
         handler.withdraw(1, 1 ether);
         handler.deposit(2, 1 ether);

@@ -5,12 +5,12 @@ import {ModelRegistry} from "../../src/ModelRegistry.sol";
 import {ModelRecord, TensorSpec} from "../../src/ModelTypes.sol";
 import {Requests} from "../../src/Requests.sol";
 import {StakeVault} from "../../src/StakeVault.sol";
-import {RequestTerms, RequestView} from "../../src/interfaces/IRequests.sol";
+import {RequestTerms} from "../../src/interfaces/IRequests.sol";
 import {InstructionTree} from "../../src/libraries/InstructionTree.sol";
 import {Signals} from "../../src/libraries/Signals.sol";
-import {TensorRoot} from "../../src/libraries/TensorRoot.sol";
 import {vm} from "../Assertions.sol";
 import {Base} from "../Base.sol";
+import {Questions} from "./Questions.sol";
 import {ToyBoard} from "./ToyBoard.sol";
 import {ToyConsumer} from "./ToyConsumer.sol";
 import {ToyGroth16} from "./ToyGroth16.sol";
@@ -42,8 +42,6 @@ abstract contract MoneyBase is Base {
     bytes32 internal zkModel;
     bytes32 internal committedModel;
     bytes32 internal plainModel;
-    /// What a claim on `plainModel` and `input` names.
-    bytes32 internal question;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
@@ -60,7 +58,6 @@ abstract contract MoneyBase is Base {
         zkModel = registry.register(record(1), key, "", 0);
         committedModel = registry.register(record(2), key, "", 0);
         plainModel = registry.register(record(0), "", "", 0);
-        question = questionTo(plainModel);
         vm.deal(address(this), 1000 ether);
         vm.deal(address(consumer), 1000 ether);
     }
@@ -132,32 +129,22 @@ abstract contract MoneyBase is Base {
         return consumer.ask{value: fee}(terms, input);
     }
 
-    /// @notice What a claim on a model and `input` names. Calls nobody, so it may stand behind a prank.
-    function questionTo(bytes32 modelId) internal view returns (bytes32) {
-        bytes32[] memory roots = new bytes32[](1);
-        roots[0] = TensorRoot.ofMemory(0, 4, input);
-        return keccak256(abi.encode(modelId, TensorRoot.ofList(roots)));
-    }
-
     /// @notice What requests ask, as they stand.
     function questionsOf(uint256[] memory ids) internal view returns (bytes32[] memory questions) {
         questions = new bytes32[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
-            RequestView memory asked = requests.requestOf(ids[i]);
-            questions[i] = keccak256(abi.encode(asked.terms.modelId, asked.input));
+            questions[i] = questionOf(ids[i]);
         }
     }
 
     function questionOf(uint256 id) internal view returns (bytes32) {
-        uint256[] memory ids = new uint256[](1);
-        ids[0] = id;
-        return questionsOf(ids)[0];
+        return Questions.read(requests, id);
     }
 
     function claimed() internal returns (uint256 id) {
         id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
     }
 
     function pass() internal {

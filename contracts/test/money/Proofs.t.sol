@@ -213,7 +213,7 @@ contract ProofsTest is MoneyBase {
 
     function test_reservedProofReturnsTheBond() public {
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         (, address otherKey,) = newProver("other", 10 ether);
         bytes memory theirs = proofOf(id, makeAddr("other"));
         uint256 until = requests.requestOf(id).time;

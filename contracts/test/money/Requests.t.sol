@@ -8,6 +8,7 @@ import {Groth16} from "../../src/libraries/Groth16.sol";
 import {TensorRoot} from "../../src/libraries/TensorRoot.sol";
 import {vm} from "../Assertions.sol";
 import {RequestsBase} from "./RequestsBase.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @notice Asking, claiming, ending: what every state allows and what it refuses.
 contract RequestsTest is RequestsBase {
@@ -113,46 +114,103 @@ contract RequestsTest is RequestsBase {
 
     // Claiming.
 
-    /// Two requests change places in a reorganisation while an answer to the first is on its way.
+    function _questionAbout(RequestTerms memory t, bytes memory about, uint256 fee) private pure returns (bytes32) {
+        bytes32[] memory roots = new bytes32[](1);
+        roots[0] = TensorRoot.ofMemory(0, 4, about);
+        return keccak256(
+            abi.encode(
+                t.modelId, TensorRoot.ofList(roots), t.coverage, fee, t.deadline, t.callbackGas, t.tier, t.earlyDelivery
+            )
+        );
+    }
+
+    /// What a request may turn into in a reorganisation: the same but for one thing.
+    function _changed(uint256 i) private view returns (RequestTerms memory t, bytes memory about, uint256 fee) {
+        (t, about, fee) = (optimisticTerms(), input, 1 ether);
+        if (i == 0) about = hex"01020305";
+        if (i == 1) t.modelId = committedModel;
+        if (i == 2) t.coverage += 1;
+        if (i == 3) t.coverage -= 1;
+        if (i == 4) fee -= 1;
+        if (i == 5) fee += 1;
+        if (i == 6) t.deadline += 1;
+        if (i == 7) t.callbackGas += 1;
+        if (i == 8) t.earlyDelivery = true;
+        if (i == 9) (t.modelId, t.tier, t.coverage) = (zkModel, 0, 0);
+    }
+
+    /// Two requests change places in a reorganisation while an answer to the first, or its reservation, is on its way: whatever
+    /// differs, model, input or terms, no stake is locked.
     function test_answersTheNamedQuestion() public {
-        bytes32 mine = question;
         uint256 before = vm.snapshotState();
         uint256 id = ask(optimisticTerms(), 1 ether);
+        bytes32 mine = _questionAbout(optimisticTerms(), input, 1 ether);
         assertEq(questionOf(id), mine);
-        vm.revertToState(before);
-        bytes[2] memory inputs = [bytes(hex"01020305"), input];
-        bytes32[2] memory models = [plainModel, committedModel];
-        for (uint256 i = 0; i < 2; ++i) {
-            RequestTerms memory t = optimisticTerms();
-            t.modelId = models[i];
-            uint256 other = consumer.ask{value: 1 ether}(t, inputs[i]);
-            assertTrue(i == 1 || other == id);
-            vm.prank(hotKey);
-            vm.expectRevert(abi.encodeWithSelector(IRequests.OtherQuestion.selector, other));
-            requests.claim(other, mine, output);
+        for (uint256 i = 0; i < 10; ++i) {
+            vm.revertToState(before);
+            before = vm.snapshotState();
+            (RequestTerms memory t, bytes memory about, uint256 fee) = _changed(i);
+            assertEq(consumer.ask{value: fee}(t, about), id);
+            vm.startPrank(hotKey);
+            vm.expectRevert(abi.encodeWithSelector(IRequests.OtherQuestion.selector, id));
+            requests.claim(id, mine, output);
+            vm.expectRevert(abi.encodeWithSelector(IRequests.OtherQuestion.selector, id));
+            requests.reserve(id, mine);
+            assertEq(vault.lockedOf(prover, address(requests)), 0);
+            // Asked about as it is, it is taken.
+            requests.reserve(id, _questionAbout(t, about, fee));
+            if (t.tier == 1) requests.claim(id, _questionAbout(t, about, fee), output);
+            vm.stopPrank();
         }
-        assertEq(vault.lockedOf(prover, address(requests)), 0);
+    }
+
+    /// Who asked, and when its input is from, binds nobody: a block that is made again has another time.
+    function test_questionsHaveNoAuthorAndNoTime() public {
+        RequestTerms memory t = optimisticTerms();
+        (t.inputTimestamp, t.callbackGas) = (1, 0);
+        uint256 id = requests.request{value: 1 ether}(t, input);
+        t.inputTimestamp = 2;
+        assertEq(questionOf(id), questionOf(ask(t, 1 ether)));
     }
 
     /// What changed places is left out of a batch; the rest of it is answered.
     function test_batchLeavesOtherQuestionsOut() public {
-        uint256[] memory ids = new uint256[](2);
-        bytes[] memory outputs = new bytes[](2);
-        bytes32[] memory questions = new bytes32[](2);
+        uint256[] memory ids = new uint256[](3);
+        bytes[] memory outputs = new bytes[](3);
+        bytes32[] memory questions = new bytes32[](3);
+        RequestTerms memory dearer = optimisticTerms();
+        dearer.coverage = 3 ether;
         (ids[0], ids[1]) = (consumer.ask(optimisticTerms(), hex"01020305"), ask(optimisticTerms(), 0));
-        (outputs[0], outputs[1]) = (output, output);
-        (questions[0], questions[1]) = (question, question);
+        ids[2] = ask(dearer, 0);
+        (outputs[0], outputs[1], outputs[2]) = (output, output, output);
+        (questions[0], questions[1], questions[2]) = (questionOf(ids[1]), questionOf(ids[1]), questionOf(ids[1]));
         vm.prank(hotKey);
         assertEq(requests.claimBatch(ids, questions, outputs), 1);
         assertTrue(requests.requestOf(ids[0]).status == Status.Open);
         assertTrue(requests.requestOf(ids[1]).status == Status.Claimed);
+        assertTrue(requests.requestOf(ids[2]).status == Status.Open);
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
+    }
+
+    /// Amounts that the request's slot cannot hold are refused, not cut.
+    function test_amountsAreNotCut() public {
+        RequestTerms memory t = optimisticTerms();
+        t.coverage = uint96(1 << 88);
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 88, uint256(1 << 88)));
+        requests.request(t, input);
+        t.coverage -= 1;
+        assertEq(requests.requestOf(requests.request(t, input)).terms.coverage, t.coverage);
+        vm.deal(address(this), (1 << 89) + 1 ether);
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 88, uint256(1 << 88)));
+        requests.request{value: 1 << 88}(optimisticTerms(), input);
+        uint256 id = requests.request{value: (1 << 88) - 1}(optimisticTerms(), input);
+        assertEq(requests.requestOf(id).fee, (1 << 88) - 1);
     }
 
     function test_claimLocksAndRecords() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
         ClaimView memory c = requests.claimOf(bytes32(id));
         assertTrue(c.open);
@@ -168,39 +226,39 @@ contract RequestsTest is RequestsBase {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(prover);
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotSigningKey.selector, prover));
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         vm.prank(prover);
         vault.retireKey(hotKey);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotSigningKey.selector, hotKey));
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
     }
 
     function test_oneAnswerPerRequest() public {
         uint256 id = claimed();
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Claimed));
         requests.refund(id);
         pass();
         requests.finalize(id, output);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Final));
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, id, Status.Final));
         requests.finalize(id, output);
         uint256 unknown = requests.nextRequestId();
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.WrongStatus.selector, unknown, Status.None));
-        requests.claim(unknown, question, output);
+        requests.claim(unknown, questionOf(unknown), output);
     }
 
     function test_claimsOfTheOtherTierAreNone() public {
         uint256 id = ask(zkTerms(), 1 ether);
         vm.prank(hotKey);
         vm.expectRevert(IRequests.TierInvalid.selector);
-        requests.claim(id, questionTo(zkModel), output);
+        requests.claim(id, questionOf(id), output);
         id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
         vm.expectRevert(IRequests.TierInvalid.selector);
@@ -213,10 +271,10 @@ contract RequestsTest is RequestsBase {
         uint256 id = ask(t, 1 ether);
         uint256 second = ask(t, 1 ether);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IStakeVault.InsufficientFreeStake.selector, prover, 0, 100 ether));
-        requests.claim(second, question, output);
+        requests.claim(second, questionOf(second), output);
     }
 
     function test_claimsHaveADeadline() public {
@@ -224,10 +282,10 @@ contract RequestsTest is RequestsBase {
         vm.warp(requests.requestOf(id).terms.deadline + 1);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.PastDeadline.selector, id));
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         vm.warp(nowTime() - 1);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
     }
 
     function test_outputsHaveTheModelsLength() public {
@@ -236,7 +294,7 @@ contract RequestsTest is RequestsBase {
         for (uint256 i = 0; i < 3; ++i) {
             vm.prank(hotKey);
             vm.expectRevert(IRequests.OutputInvalid.selector);
-            requests.claim(id, question, wrong[i]);
+            requests.claim(id, questionOf(id), wrong[i]);
         }
     }
 
@@ -252,9 +310,9 @@ contract RequestsTest is RequestsBase {
         // Another prover was first with one, and a third was reserved.
         (address other, address otherKey,) = newProver("other", 10 ether);
         vm.prank(otherKey);
-        requests.claim(ids[1], question, output);
+        requests.claim(ids[1], questionOf(ids[1]), output);
         vm.prank(otherKey);
-        requests.reserve(ids[3]);
+        requests.reserve(ids[3], questionOf(ids[3]));
         bytes32[] memory questions = questionsOf(ids);
         vm.prank(hotKey);
         assertEq(requests.claimBatch(ids, questions, outputs), 2);

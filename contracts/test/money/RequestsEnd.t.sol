@@ -5,6 +5,7 @@ import {Payout} from "../../src/interfaces/IClaimSource.sol";
 import {Delivery, IRequests, RequestTerms, Status} from "../../src/interfaces/IRequests.sol";
 import {vm} from "../Assertions.sol";
 import {RequestsBase} from "./RequestsBase.sol";
+import {ToyConsumer} from "./ToyConsumer.sol";
 
 /// @title How requests end: finality, refunds, faults, the exclusive period.
 contract RequestsEndTest is RequestsBase {
@@ -59,6 +60,67 @@ contract RequestsEndTest is RequestsBase {
         assertEq(requests.owedTo(creator), 0.025 ether);
     }
 
+    /// A hot key, or anybody, brings a prover's fees home: to the owner it is bound to, and nowhere else.
+    function test_collectForPaysTheOwner() public {
+        uint256 id = claimed();
+        pass();
+        requests.finalize(id, output);
+        address[3] memory callers = [hotKey, makeAddr("anybody"), creator];
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 before = vm.snapshotState();
+            vm.prank(callers[i]);
+            assertEq(requests.collectFor(hotKey), 0.965 ether);
+            assertEq(prover.balance, 0.965 ether);
+            assertEq(callers[i].balance, 0);
+            assertEq(requests.owedTo(prover), 0);
+            assertEq(requests.collectFor(hotKey), 0);
+            vm.revertToState(before);
+        }
+        // What was earned before a key was retired is the owner's as well.
+        vm.prank(prover);
+        vault.retireKey(hotKey);
+        assertEq(requests.collectFor(hotKey), 0.965 ether);
+        assertEq(prover.balance, 0.965 ether);
+    }
+
+    /// Consumers and creators are not paid unasked: a contract may count what its own `collect` returns.
+    function test_unaskedOnlyToKeyOwners() public {
+        uint256 id = ask(optimisticTerms(), 1 ether);
+        vm.warp(requests.requestOf(id).terms.deadline + 1);
+        requests.refund(id);
+        address[4] memory nobodys = [address(consumer), creator, prover, address(0)];
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IRequests.NotSigningKey.selector, nobodys[i]));
+            requests.collectFor(nobodys[i]);
+        }
+        assertEq(requests.owedTo(address(consumer)), 1 ether);
+        assertEq(consumer.collect(), 1 ether);
+    }
+
+    /// A prover that refuses ether, or calls back when it is paid, stops its own payment alone and is paid once.
+    function test_collectForIsEachOwnersOwn() public {
+        (address hot, uint256 secret) = makeAddrAndKey("key of a contract");
+        bytes memory signature = bind(address(consumer), hot, secret);
+        vm.prank(address(consumer));
+        vault.addKey(hot, signature);
+        vault.deposit{value: 10 ether}(address(consumer));
+        uint256[2] memory ids = [ask(optimisticTerms(), 1 ether), claimed()];
+        vm.prank(hot);
+        requests.claim(ids[0], questionOf(ids[0]), output);
+        pass();
+        requests.finalize(ids[0], output);
+        requests.finalize(ids[1], output);
+        consumer.setReentry(abi.encodeCall(requests.collectFor, (hot)));
+        vm.expectRevert(abi.encodeWithSelector(IRequests.TransferFailed.selector, address(consumer)));
+        requests.collectFor(hot);
+        assertEq(requests.collectFor(hotKey), 0.965 ether);
+        consumer.setMood(ToyConsumer.Mood.Accept);
+        uint256 before = address(consumer).balance;
+        assertEq(requests.collectFor(hot), 0.965 ether);
+        assertEq(address(consumer).balance - before, 0.965 ether);
+        assertEq(address(requests).balance, requests.owedTo(creator) + requests.toBurn(plainModel));
+    }
+
     // Refunds.
 
     function test_refundAfterTheDeadline() public {
@@ -91,7 +153,7 @@ contract RequestsEndTest is RequestsBase {
         vm.expectRevert(abi.encodeWithSelector(IRequests.NotYetRefundable.selector, optimistic));
         requests.refund(optimistic);
         vm.prank(hotKey);
-        requests.claim(optimistic, questionTo(zkModel), output);
+        requests.claim(optimistic, questionOf(optimistic), output);
         _refused(zkTerms(), abi.encodeWithSelector(IRequests.ModelUnavailable.selector, zkModel));
     }
 
@@ -103,7 +165,7 @@ contract RequestsEndTest is RequestsBase {
         _breakModel(plainModel);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
-        requests.claim(open, question, output);
+        requests.claim(open, questionOf(open), output);
         requests.refund(open);
         _refused(optimisticTerms(), abi.encodeWithSelector(IRequests.ModelUnavailable.selector, plainModel));
         pass();
@@ -173,14 +235,14 @@ contract RequestsEndTest is RequestsBase {
         uint256 id = ask(optimisticTerms(), 1 ether);
         (address other, address otherKey,) = newProver("other", 10 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         assertEq(vault.lockedOf(prover, address(requests)), 0.1 ether);
         vm.warp(nowTime() + EXCLUSIVE_PERIOD);
         vm.prank(otherKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, prover, nowTime()));
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         assertEq(vault.lockedOf(prover, address(requests)), 2 ether);
         assertEq(vault.lockedOf(other, address(requests)), 0);
     }
@@ -189,10 +251,10 @@ contract RequestsEndTest is RequestsBase {
         uint256 id = ask(optimisticTerms(), 1 ether);
         (, address otherKey,) = newProver("other", 10 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         skip(EXCLUSIVE_PERIOD + 1);
         vm.prank(otherKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         assertEq(vault.freeOf(prover), 99.9 ether);
         assertEq(vault.lockedOf(prover, address(requests)), 0);
         assertEq(vault.freeOf(address(consumer)), 0.05 ether);
@@ -201,17 +263,17 @@ contract RequestsEndTest is RequestsBase {
     function test_lateReserverWhoAnswersLosesItsBondToo() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         skip(EXCLUSIVE_PERIOD + 1);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
         assertEq(vault.freeOf(prover), 97.9 ether);
     }
 
     function test_oneExclusivePeriod() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         vm.expectRevert(
             abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, prover, nowTime() + EXCLUSIVE_PERIOD)
         );
@@ -219,16 +281,16 @@ contract RequestsEndTest is RequestsBase {
         skip(EXCLUSIVE_PERIOD + 1);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.AlreadyReserved.selector, id));
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         requests.forfeitBond(id);
         assertEq(vault.freeOf(address(consumer)), 0.05 ether);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.AlreadyReserved.selector, id));
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         vm.expectRevert(abi.encodeWithSelector(IRequests.ReservedByOther.selector, id, address(0), 0));
         requests.forfeitBond(id);
         vm.prank(hotKey);
-        requests.claim(id, question, output);
+        requests.claim(id, questionOf(id), output);
     }
 
     function test_reservationsEndByTheDeadline() public {
@@ -236,7 +298,7 @@ contract RequestsEndTest is RequestsBase {
         t.deadline = uint40(nowTime() + 10);
         uint256 id = ask(t, 1 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         assertEq(requests.requestOf(id).time, t.deadline);
         vm.warp(t.deadline + 1);
         requests.refund(id);
@@ -246,14 +308,14 @@ contract RequestsEndTest is RequestsBase {
         vm.warp(nowTime() + 1 days + 1);
         vm.prank(hotKey);
         vm.expectRevert(abi.encodeWithSelector(IRequests.PastDeadline.selector, id));
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
     }
 
     /// A prover whose model is taken from under it is not fined.
     function test_bondsReturnWhenTheModelIsDisabled() public {
         uint256 id = ask(optimisticTerms(), 1 ether);
         vm.prank(hotKey);
-        requests.reserve(id);
+        requests.reserve(id, questionOf(id));
         _breakModel(plainModel);
         requests.refund(id);
         assertEq(vault.freeOf(prover), 100 ether);
