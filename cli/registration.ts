@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { bytesToHex, type Hex } from 'viem';
+import type { Hex } from 'viem';
 import { parseVerificationKey, readSetupRecord, SETUP_FILES } from '../circuits/setup/files.ts';
 import type { Deployment } from '../contracts/client/deployment.ts';
-import { modelRegistryAbi } from '../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
+import { registerModelCall } from '../contracts/client/registry/registerModel.ts';
 import type { Sender } from '../contracts/client/sender.ts';
 import type { Hash } from '../core/brand.ts';
 import { AssayError } from '../core/errors.ts';
@@ -21,6 +21,8 @@ export interface RegisterOptions {
   readonly sender: Sender;
   readonly royalty: number;
   readonly uri: string;
+  /** Leaves a setup's key out: the model has no zk tier on chain. */
+  readonly optimisticOnly?: boolean | undefined;
 }
 
 export interface Registered {
@@ -50,7 +52,7 @@ async function keyOf(directory: string) {
 export async function registerModel(options: RegisterOptions): Promise<Registered> {
   const { directory, client, deployment, sender, royalty, uri } = options;
   const { program, programBytes } = await readModelDirectory(directory);
-  const key = await keyOf(directory);
+  const key = options.optimisticOnly === true ? undefined : await keyOf(directory);
   const record = modelRecord(program, {
     creator: sender.address,
     royalty,
@@ -58,12 +60,8 @@ export async function registerModel(options: RegisterOptions): Promise<Registere
   });
   const modelId = modelIdOf(record) as Hex;
   const programHash = toHash(keccak256(programBytes));
-  const receipt = await sender.send({
-    address: deployment.registry,
-    abi: modelRegistryAbi,
-    functionName: 'register',
-    args: [record, key === undefined ? '0x' : bytesToHex(key.words), uri, programHash],
-  });
+  const registration = { record, uri, programHash, ...(key === undefined ? {} : { key: key.words }) };
+  const receipt = await sender.send(registerModelCall(deployment.registry, registration));
   const minimumCoverage = await client.readContract({
     address: deployment.requests,
     abi: requestsAbi,

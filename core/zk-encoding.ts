@@ -77,6 +77,14 @@ export function encodeVerificationKey(key: VerificationKeyJson): Uint8Array {
   ]);
 }
 
+/** Bytes of a key's words before IC: alpha of two words, beta, gamma and delta of four each. */
+const BYTES_BEFORE_IC = 14 * 32;
+
+/** @returns public signals, the context included, of a key's words: one point of IC each, and one more */
+export function signalsOfKey(words: Uint8Array): number {
+  return (words.length - BYTES_BEFORE_IC) / 64 - 1;
+}
+
 /** What a model's identity holds of its key: keccak of `encodeVerificationKey`. */
 export function verificationKeyHash(key: VerificationKeyJson): Hash {
   return toHash(keccak256(encodeVerificationKey(key)));

@@ -9,6 +9,7 @@ interface Options {
   readonly deployment?: string;
   readonly royalty: number;
   readonly uri: string;
+  readonly optimisticOnly?: boolean;
   readonly json?: boolean;
 }
 
@@ -20,6 +21,7 @@ export function registerCommand(): Command {
     .option('--deployment <file>', 'deployment file (default deployments/<chainId>.json)')
     .option('--royalty <points>', 'basis points of every fee for the creator', integer, 0)
     .option('--uri <uri>', 'where the program can be fetched; a hint that the creator can change', '')
+    .option('--optimistic-only', 'without the verification key: the model has no zk tier on chain')
     .addHelpText('after', keyHelp('creator'))
     .action(run);
 }
@@ -33,7 +35,8 @@ async function run(directory: string, options: Options): Promise<void> {
   const client = await connect(options.rpc);
   const deployment = await loadDeployment(client, options.deployment);
   const sender = createSender({ client, account: accountOf('creator', client.chain.id) });
-  const registered = await registerModel({ directory, client, deployment, sender, royalty: options.royalty, uri: options.uri });
+  const { royalty, uri, optimisticOnly } = options;
+  const registered = await registerModel({ directory, client, deployment, sender, royalty, uri, optimisticOnly });
   createOutput(options.json === true).result(
     { event: 'registered', ...registered },
     [

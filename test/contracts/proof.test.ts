@@ -24,7 +24,7 @@ import { type DeployedAssay, deployAssay, LOCAL_CONSTANTS } from '../../contract
 import { groth16VerifierAbi } from '../../contracts/client/generated/groth16Verifier.ts';
 import { modelRegistryAbi } from '../../contracts/client/generated/modelRegistry.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
-import { registerModelCall } from '../../contracts/client/registry/registerModel.ts';
+import { MOST_SIGNALS, registerModelCall } from '../../contracts/client/registry/registerModel.ts';
 import { claimCall } from '../../contracts/client/requests/claim.ts';
 import { claimBatchCall } from '../../contracts/client/requests/claimBatch.ts';
 import { collectCall } from '../../contracts/client/requests/collect.ts';
@@ -43,8 +43,9 @@ import { depositCall } from '../../contracts/client/vault/deposit.ts';
 import { retireKeyCall } from '../../contracts/client/vault/retireKey.ts';
 import { withdrawCall } from '../../contracts/client/vault/withdraw.ts';
 import { execute, outputsOf } from '../../core/execute.ts';
+import { keccak256, toHash } from '../../core/keccak.ts';
 import { encodeProgram } from '../../core/program/codec.ts';
-import { modelId, modelRecord, ZERO_HASH } from '../../core/program/identity.ts';
+import { modelId, modelRecord, packTensors, ZERO_HASH } from '../../core/program/identity.ts';
 import { joinTensors, listRoot } from '../../core/tensor-list.ts';
 import { encodeVerificationKey, SCALAR_FIELD, verificationKeyHash } from '../../core/zk-encoding.ts';
 import { type Anvil, startAnvil } from '../../runtime/anvil.ts';
@@ -95,6 +96,21 @@ afterAll(async () => {
 test('the chain gives a model the identity that TypeScript gives it', async () => {
   const record = await client.readContract({ address: at.registry, abi: modelRegistryAbi, functionName: 'recordOf', args: [model] });
   expect(modelId({ ...record, creator: record.creator.toLowerCase() } as Parameters<typeof modelId>[0])).toBe(model);
+});
+
+test('a key of more signals than the contracts take is refused before anything is sent, and by the registry', async () => {
+  const words = (signals: number): Uint8Array => new Uint8Array(14 * 32 + 64 * (signals + 1));
+  const record = (signals: number) =>
+    modelRecord(program, {
+      creator: owner.address,
+      key: { inputForm: 1, keyHash: toHash(keccak256(words(signals))), provenance: ZERO_HASH },
+    });
+  expect(() => registerModelCall(at.registry, { record: record(256), key: words(256) })).not.toThrow();
+  expect(() => registerModelCall(at.registry, { record: record(257), key: words(257) })).toThrow(
+    expect.objectContaining({ code: 'SIGNALS_TOO_MANY', facts: expect.objectContaining({ signals: 257, most: MOST_SIGNALS }) }),
+  );
+  const long = { ...record(1), outputs: packTensors([{ type: 'u8', length: 255 * 31 }]), greatestDepth: 1 };
+  await expect(send(owner, registerModelCall(at.registry, { record: long, key: words(1) }))).rejects.toThrow('TooManySignals');
 });
 
 test('a proof made by the prover fulfils a request; every forgery of it is refused', async () => {
