@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +22,7 @@ import { createLog } from '../runtime/log.ts';
 import { convolution, dense, input, program, quantizedLayer, random, randomInputs } from '../test/circuits/build.ts';
 import { startPostgres } from '../test/support/postgres.ts';
 import { startRedis } from '../test/support/redis.ts';
+import { readProcessors, type Shares, sharesBetween } from './processors.ts';
 
 interface Options {
   readonly rounds: string;
@@ -34,17 +35,17 @@ interface Stretch {
   readonly perSecond: number;
   /** Processor milliseconds of all workers a job: what others on the machine do not change. */
   readonly cpu: number;
+  /** Of all processors: who used them meanwhile. */
+  readonly shares: Shares;
+}
+
+interface Servers {
+  readonly redis: { readonly url: string; readonly pid: number };
+  readonly postgres: { readonly url: string; readonly pid: number };
 }
 
 const IDENTITY = { chainId: 31_337, requests: `0x${'1'.repeat(40)}`, owner: `0x${'2'.repeat(40)}` } as const;
-const TICKS_A_SECOND = 100;
 const FORMS = 0;
-
-/** Processor seconds of a process and its threads. */
-function cpuOf({ pid }: Child): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
-}
 
 /** Layers of 340 million multiply-adds each, with few weights: bound by the processor, not by memory. */
 function convolutions(layers: number): Program {
@@ -68,7 +69,13 @@ class Bench {
   private readonly modelId: string;
   private readonly input: string;
 
-  private constructor(parts: { folder: string; config: string; store: Store; queue: Queue; modelId: string; input: string }) {
+  private readonly servers: Servers;
+
+  private constructor(
+    parts: { folder: string; config: string; store: Store; queue: Queue; modelId: string; input: string },
+    servers: Servers,
+  ) {
+    this.servers = servers;
     this.folder = parts.folder;
     this.config = parts.config;
     this.store = parts.store;
@@ -78,7 +85,8 @@ class Bench {
   }
 
   /** A model that keeps a core busy, in a store and queue as the chain role leaves them. */
-  static async open(redis: string, database: string): Promise<Bench> {
+  static async open(servers: Servers): Promise<Bench> {
+    const [redis, database] = [servers.redis.url, servers.postgres.url];
     const folder = mkdtempSync(path.join(tmpdir(), 'assay-workers-'));
     const made = convolutions(24);
     const record: ModelRecord = modelRecord(made, { creator: IDENTITY.owner, royalty: 0 });
@@ -95,20 +103,28 @@ class Bench {
     const config = path.join(folder, 'worker.json');
     const models = [{ modelId, directory: folder }];
     writeFileSync(config, JSON.stringify({ role: 'worker', redis, database, models, port: 0, sessionThreads: 1, runConcurrency: 4 }));
-    return new Bench({ folder, config, store, queue, modelId, input: inputRoot });
+    return new Bench({ folder, config, store, queue, modelId, input: inputRoot }, servers);
   }
 
   /** Lets some workers do some jobs. */
   async stretch(count: number, jobs: number): Promise<Stretch> {
     const workers = await Promise.all(Array.from({ length: count }, () => this.worker()));
     await this.work(4 * count);
-    const before = workers.reduce((sum, each) => sum + cpuOf(each), 0);
+    const read = () =>
+      readProcessors({
+        workers: workers.map(({ pid }) => pid),
+        redis: [this.servers.redis.pid],
+        postgres: [this.servers.postgres.pid],
+        bench: [process.pid],
+      });
+    const before = read();
     const started = performance.now();
     await this.work(jobs);
     const seconds = (performance.now() - started) / 1_000;
-    const cpu = workers.reduce((sum, each) => sum + cpuOf(each), 0) - before;
+    const after = read();
     await Promise.all(workers.map((each) => each.stop()));
-    return { perSecond: jobs / seconds, cpu: (1_000 * cpu) / jobs };
+    const cpu = after.groups.workers! - before.groups.workers!;
+    return { perSecond: jobs / seconds, cpu: (1_000 * cpu) / jobs, shares: sharesBetween(before, after) };
   }
 
   async close(): Promise<void> {
@@ -141,9 +157,22 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
+/** What the processors did, in the round of the median. */
+function typical(of: readonly Stretch[]): Stretch {
+  const middle = median(of.map(({ perSecond }) => perSecond));
+  return of.find(({ perSecond }) => perSecond === middle)!;
+}
+
+function line(name: string, { perSecond, cpu, shares }: Stretch): string {
+  const percent = (share: number): string => `${Math.round(share * 100)} %`;
+  const groups = Object.entries({ ...shares.groups, others: shares.others, idle: shares.idle });
+  const used = groups.map(([group, share]) => `${group} ${percent(share)}`).join(', ');
+  return `${name}: ${perSecond.toFixed(1)} answers/s, ${cpu.toFixed(1)} ms of processor each; processors: ${used}`;
+}
+
 async function main({ rounds, jobs, json }: Options): Promise<void> {
   const [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
-  const bench = await Bench.open(redis.url, postgres.url);
+  const bench = await Bench.open({ redis, postgres });
   try {
     const one: Stretch[] = [];
     const two: Stretch[] = [];
@@ -151,22 +180,13 @@ async function main({ rounds, jobs, json }: Options): Promise<void> {
       one.push(await bench.stretch(1, Number(jobs)));
       two.push(await bench.stretch(2, 2 * Number(jobs)));
     }
-    const rates = (of: readonly Stretch[]): number => median(of.map(({ perSecond }) => perSecond));
-    const cpus = (of: readonly Stretch[]): number => median(of.map(({ cpu }) => cpu));
     const ratio = median(one.map(({ perSecond }, i) => two[i]!.perSecond / perSecond));
-    const figures = {
-      one: rates(one),
-      two: rates(two),
-      ratio,
-      cpuOne: cpus(one),
-      cpuTwo: cpus(two),
-      rounds: one.map((each, i) => ({ one: each, two: two[i] })),
-    };
+    const figures = { one: typical(one), two: typical(two), ratio, rounds: one.map((each, i) => ({ one: each, two: two[i] })) };
     if (json) console.log(JSON.stringify(figures));
     else {
-      console.log(`one worker:  ${figures.one.toFixed(1)} answers/s, ${figures.cpuOne.toFixed(1)} ms of processor each`);
-      console.log(`two workers: ${figures.two.toFixed(1)} answers/s, ${figures.cpuTwo.toFixed(1)} ms of processor each`);
-      console.log(`ratio, median of ${rounds} rounds: ${ratio.toFixed(2)} (the promise is 1.7)`);
+      console.log(line('one worker', figures.one));
+      console.log(line('two workers', figures.two));
+      console.log(`ratio, median of ${rounds} rounds: ${ratio.toFixed(2)}`);
     }
   } finally {
     await bench.close();

@@ -3,7 +3,7 @@ import { AssayError } from './errors.ts';
 import { fromHex, keccak256, toHash } from './keccak.ts';
 import type { Program } from './program/types.ts';
 import { inputCount, outputInstructions } from './program/validate.ts';
-import { ELEMENT_BYTES, type ElementType, fromBytes, type TypedArray, tensorRoot, toBytes } from './tensor.ts';
+import { ELEMENT_BYTES, type ElementType, fromBytes, type TypedArray, tensorRoot, tensorRootOfBytes, toBytes } from './tensor.ts';
 
 /** Type and length of one tensor of a list. */
 export interface TensorForm {
@@ -35,8 +35,8 @@ export function joinTensors(tensors: readonly TypedArray[]): Uint8Array {
   return bytes;
 }
 
-/** Reads joined bytes. @throws AssayError TENSOR_SIZE unless there are exactly as many as the forms take */
-export function splitTensors(forms: readonly TensorForm[], bytes: Uint8Array): TypedArray[] {
+/** Where each tensor lies in joined bytes. @throws AssayError TENSOR_SIZE unless there are exactly as many as the forms take */
+function splitBytes(forms: readonly TensorForm[], bytes: Uint8Array): { type: ElementType; part: Uint8Array }[] {
   const expected = listBytes(forms);
   if (bytes.length !== expected) {
     throw new AssayError('The bytes are not those of the tensors', {
@@ -49,11 +49,25 @@ export function splitTensors(forms: readonly TensorForm[], bytes: Uint8Array): T
   return forms.map(({ type, length }) => {
     const from = at;
     at += ELEMENT_BYTES[type] * length;
-    return fromBytes(type, bytes.subarray(from, at));
+    return { type, part: bytes.subarray(from, at) };
   });
+}
+
+/** Reads joined bytes; the tensors are copies. @throws AssayError TENSOR_SIZE unless there are exactly as many as the forms take */
+export function splitTensors(forms: readonly TensorForm[], bytes: Uint8Array): TypedArray[] {
+  return splitBytes(forms, bytes).map(({ type, part }) => fromBytes(type, part));
 }
 
 /** `keccak(0x03 ‖ tensor roots in order)`: the input root and the output root of a claim. */
 export function listRoot(tensors: readonly TypedArray[]): Hash {
-  return toHash(keccak256(Uint8Array.of(3), ...tensors.map((tensor) => fromHex(tensorRoot(tensor)))));
+  return rootOf(tensors.map(tensorRoot));
+}
+
+/** The same of joined bytes, without copying them. @throws AssayError TENSOR_SIZE unless there are exactly as many as the forms take */
+export function listRootOfBytes(forms: readonly TensorForm[], bytes: Uint8Array): Hash {
+  return rootOf(splitBytes(forms, bytes).map(({ type, part }) => tensorRootOfBytes(type, part)));
+}
+
+function rootOf(roots: readonly Hash[]): Hash {
+  return toHash(keccak256(Uint8Array.of(3), ...roots.map(fromHex)));
 }

@@ -63,5 +63,10 @@ export function wrapTensorTop(type: ElementType, length: number, top: Uint8Array
 }
 
 export function tensorRoot(values: TypedArray): Hash {
-  return wrapTensorTop(elementTypeOf(values), values.length, tensorTree(values).top);
+  return tensorRootOfBytes(elementTypeOf(values), toBytes(values));
+}
+
+/** Of canonical bytes, where nobody needs the values. @param bytes a whole number of elements */
+export function tensorRootOfBytes(type: ElementType, bytes: Uint8Array): Hash {
+  return wrapTensorTop(type, bytes.length / ELEMENT_BYTES[type], buildTree(leavesOfBytes(bytes)).top);
 }

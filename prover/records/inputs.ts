@@ -1,6 +1,6 @@
 import { commitInput } from '../../circuits/input-commitment.ts';
 import type { Hash } from '../../core/brand.ts';
-import { inputForms, listBytes, listRoot, splitTensors } from '../../core/tensor-list.ts';
+import { inputForms, listBytes, listRootOfBytes } from '../../core/tensor-list.ts';
 import type { ArtifactStore } from '../../runtime/artifacts.ts';
 import type { ServedModel } from '../models/catalog.ts';
 import type { Store } from '../store/port.ts';
@@ -37,7 +37,7 @@ export class InputStore {
 
   /** Keeps bytes under every name they have, for a day unless `hold` says longer. @throws AssayError TENSOR_SIZE when they are not an input of the model */
   async accept(model: Named, bytes: Uint8Array): Promise<InputNames> {
-    const inputRoot = listRoot(splitTensors(inputForms(model.program), bytes));
+    const inputRoot = listRootOfBytes(inputForms(model.program), bytes);
     await this.put(inputRoot, bytes);
     if (model.inputForm !== COMMITMENT) return { inputRoot, commitment: null };
     const commitment = await commitmentOf(bytes);
@@ -85,7 +85,7 @@ export class InputStore {
     const forms = inputForms(model.program);
     if (bytes === undefined || bytes.length !== listBytes(forms)) return undefined;
     const isCommitted = request.tier === 0 && model.inputForm === COMMITMENT;
-    const name = isCommitted ? await commitmentOf(bytes) : listRoot(splitTensors(forms, bytes));
+    const name = isCommitted ? await commitmentOf(bytes) : listRootOfBytes(forms, bytes);
     return name === request.input ? bytes : undefined;
   }
 }

@@ -1,7 +1,10 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { type ArtifactStore, checkArtifactName } from '../../runtime/artifacts.ts';
 import type { Attempt } from './attempt.ts';
 import type { Tables } from './migrations.ts';
+
+/** The driver reads text alone, by default two hex digits a byte. This is a third less, which the collector of garbage feels with large inputs. */
+const BASE64 = sql<string>`encode(bytes, 'base64')`;
 
 /** Artifacts in a table, for nodes on several machines. */
 export function postgresArtifacts(tables: Kysely<Tables>, attempt: Attempt): ArtifactStore {
@@ -16,9 +19,9 @@ export function postgresArtifacts(tables: Kysely<Tables>, attempt: Attempt): Art
     async get(kind, hash) {
       checkArtifactName(kind, hash);
       const row = await attempt(() =>
-        tables.selectFrom('artifacts').select('bytes').where('kind', '=', kind).where('hash', '=', hash).executeTakeFirst(),
+        tables.selectFrom('artifacts').select(BASE64.as('text')).where('kind', '=', kind).where('hash', '=', hash).executeTakeFirst(),
       );
-      return row === undefined ? undefined : new Uint8Array(row.bytes);
+      return row === undefined ? undefined : bytesOf(row.text);
     },
     async put(kind, hash, bytes) {
       checkArtifactName(kind, hash);
@@ -36,4 +39,9 @@ export function postgresArtifacts(tables: Kysely<Tables>, attempt: Attempt): Art
       await attempt(() => tables.deleteFrom('artifacts').where('kind', '=', kind).where('hash', '=', hash).execute());
     },
   };
+}
+
+function bytesOf(base64: string): Uint8Array {
+  const bytes = Buffer.from(base64, 'base64');
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
