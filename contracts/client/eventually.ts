@@ -11,11 +11,11 @@ export async function eventually<T>(
   read: () => Promise<T>,
   { timeout = 15_000, interval = 100 }: { readonly timeout?: number; readonly interval?: number } = {},
 ): Promise<T> {
-  const end = Date.now() + timeout;
+  const end = performance.now() + timeout;
   for (;;) {
     const value = await read();
     const missing = value === undefined || (Array.isArray(value) && value.length === 0);
-    if (!missing || Date.now() > end) return value;
+    if (!missing || performance.now() > end) return value;
     await delay(interval);
   }
 }

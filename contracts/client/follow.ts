@@ -32,16 +32,30 @@ export interface FollowOptions {
 }
 
 const MOST_BLOCKS = 1_000n;
-/** Blocks read again at a start and after a reorganisation: deeper ones are left to `confirmations`. */
+/** Blocks read again at a start and after a reorganisation, before the last one that is still there. */
 const REWIND = 64n;
+/** Blocks whose hash is remembered. */
+const LONGEST_TRAIL = 128;
+/**
+ * Milliseconds for which a head below what was handled is an endpoint that lags behind another. After that the chain is as short as it says
+ * (it restarted), or it once told of blocks that never were.
+ */
+const LAG = 10_000;
 const LONGEST_PAUSE = 15_000;
+
+interface Handled {
+  readonly number: bigint;
+  readonly hash: string;
+}
 
 /** What following remembers from poll to poll. */
 interface Place {
   /** Blocks to ask for at once: endpoints refuse answers that are too long. */
   span: bigint;
-  /** The last block handled; unknown at a start. */
-  handled: { readonly number: bigint; readonly hash: string } | undefined;
+  /** Blocks handled, the last one last; empty at a start. */
+  trail: Handled[];
+  /** Since when the head is below what was handled. */
+  lagging: number | undefined;
   /** Blocks are read again, and `onRewound` was not told of it yet. */
   isRewound: boolean;
 }
@@ -51,7 +65,7 @@ interface Place {
  * has put another block in the place of the last one handled, the blocks before it are read again.
  */
 export async function follow(options: FollowOptions, signal: AbortSignal): Promise<void> {
-  const place: Place = { span: MOST_BLOCKS, handled: undefined, isRewound: false };
+  const place: Place = { span: MOST_BLOCKS, trail: [], lagging: undefined, isRewound: false };
   let failures = 0;
   while (!signal.aborted) {
     try {
@@ -80,7 +94,8 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
       await options.onEvent(event);
     }
     await options.saveCursor(to);
-    place.handled = { number: to, hash };
+    place.trail.push({ number: to, hash });
+    if (place.trail.length > LONGEST_TRAIL) place.trail.shift();
     next = to + 1n;
   }
   if (signal.aborted) return;
@@ -89,17 +104,45 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
   await options.onHead?.({ number: last, timestamp: head.timestamp });
 }
 
-/** Where to go on: behind the cursor while the chain still holds what was handled, else some blocks before it. */
+/** Where to go on: behind what was handled while the chain still holds that, else some blocks before what it still holds. */
 async function firstBlock(options: FollowOptions, place: Place, last: bigint): Promise<bigint> {
-  const { handled } = place;
-  // What is remembered for the next start may lie behind what is handled here.
-  const cursor = handled?.number ?? (await options.loadCursor());
-  if (cursor === undefined) return options.fromBlock;
-  if (last <= cursor && handled !== undefined) return cursor + 1n;
-  if (handled !== undefined && (await options.client.getBlock({ blockNumber: handled.number })).hash === handled.hash) return cursor + 1n;
+  const handled = place.trail.at(-1);
+  if (handled === undefined) {
+    const cursor = await options.loadCursor();
+    // Beyond the chain's end: noted when an endpoint told of more than there is.
+    return cursor === undefined ? options.fromBlock : rewound(options, place, cursor < last ? cursor : last);
+  }
+  // At its own height a replaced block is noticed with the next one.
+  if (last === handled.number) place.lagging = undefined;
+  if (last === handled.number || !(await isGone(options, place, handled, last))) return handled.number + 1n;
+  let common = last;
+  for (const { number, hash } of place.trail.toReversed()) {
+    if (number > last) continue;
+    common = number;
+    if ((await options.client.getBlock({ blockNumber: number })).hash === hash) break;
+  }
+  return rewound(options, place, common);
+}
+
+/** Whether the chain does not hold what was handled any more. */
+async function isGone({ client }: FollowOptions, place: Place, handled: Handled, last: bigint): Promise<boolean> {
+  if (last > handled.number) {
+    place.lagging = undefined;
+    return (await client.getBlock({ blockNumber: handled.number })).hash !== handled.hash;
+  }
+  place.lagging ??= performance.now();
+  const below = place.trail.findLast(({ number }) => number <= last);
+  const isOther = below !== undefined && (await client.getBlock({ blockNumber: below.number })).hash !== below.hash;
+  return isOther || performance.now() > place.lagging + LAG;
+}
+
+/** What is read again is no longer counted as handled. */
+function rewound({ fromBlock }: FollowOptions, place: Place, common: bigint): bigint {
   place.isRewound = true;
-  const rewound = cursor + 1n - REWIND;
-  return rewound > options.fromBlock ? rewound : options.fromBlock;
+  place.lagging = undefined;
+  const first = common + 1n - REWIND > fromBlock ? common + 1n - REWIND : fromBlock;
+  place.trail = place.trail.filter(({ number }) => number < first);
+  return first;
 }
 
 async function eventsWithin(options: FollowOptions, place: Place, from: bigint, to: bigint): Promise<ChainEvent[]> {

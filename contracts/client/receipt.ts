@@ -20,14 +20,14 @@ export async function receiptOf(
   hash: Hex,
   { timeout = 120_000, interval = 100 }: { readonly timeout?: number; readonly interval?: number } = {},
 ): Promise<TransactionReceipt> {
-  const end = Date.now() + timeout;
+  const end = performance.now() + timeout;
   for (;;) {
     try {
       return await getTransactionReceipt(client, { hash });
     } catch (error) {
       if (!(error instanceof TransactionReceiptNotFoundError)) throw error;
     }
-    if (Date.now() > end) throw new WaitForTransactionReceiptTimeoutError({ hash });
+    if (performance.now() > end) throw new WaitForTransactionReceiptTimeoutError({ hash });
     await delay(interval);
   }
 }

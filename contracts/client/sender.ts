@@ -62,11 +62,18 @@ const MOST_RAISES = 8;
 /** Most tip a unit of gas, wei, before raises: the rest of a fee is what the network takes, but a tip is lost to whoever names it. */
 const MOST_TIP = 50_000_000_000n;
 const RECEIPT_INTERVAL = 250;
+/** Milliseconds between two looks at what became of what was sent: an endpoint that restarts forgets it, a reorganisation may too. */
+const LOOK_INTERVAL = 5_000;
+/** Looks that find its place taken and no receipt until it is given up: a reorganisation and an answer may be on their way. */
+const MOST_TAKEN = 3;
 
 /** A signed call under way. */
 interface Sent {
   readonly nonce: number;
-  readonly hash: Hex;
+  readonly isVital: boolean;
+  /** As it went out last, and every hash that it ever had. */
+  raw: Hex;
+  readonly hashes: Hex[];
 }
 
 interface Waiting {
@@ -87,8 +94,8 @@ class KeySender implements Sender {
   /** Submissions go one at a time so that nonces leave no gap; vital ones first. */
   private readonly waiting: Waiting[] = [];
   private isSubmitting = false;
-  /** Nonces under way. */
-  private readonly held = new Set<number>();
+  /** Calls under way, by nonce. */
+  private readonly held = new Map<number, Sent>();
   private readonly inFlight = new Set<Promise<unknown>>();
 
   constructor(options: SenderOptions) {
@@ -155,10 +162,11 @@ class KeySender implements Sender {
     }
     const nonce = await this.nonce();
     try {
-      const hash = await this.sign(call, gas, nonce, fees, this.stalls);
+      const { raw, hash } = await this.sign(call, gas, nonce, fees, this.stalls);
       this.nextNonce = nonce + 1;
-      this.held.add(nonce);
-      return { nonce, hash };
+      const sent: Sent = { nonce, isVital: call.isVital === true, raw, hashes: [hash] };
+      this.held.set(nonce, sent);
+      return sent;
     } catch (error) {
       // The chain knows better (a restart, a reorganisation): ask it next time.
       this.nextNonce = undefined;
@@ -167,10 +175,10 @@ class KeySender implements Sender {
     }
   }
 
-  private async sign(call: Call, gas: bigint, nonce: number, fees: Fees, raises: number): Promise<Hex> {
+  private async sign(call: Call, gas: bigint, nonce: number, fees: Fees, raises: number): Promise<{ raw: Hex; hash: Hex }> {
     const { client, account } = this.options;
     const tip = fees.maxPriorityFeePerGas < MOST_TIP ? fees.maxPriorityFeePerGas : MOST_TIP;
-    const serializedTransaction = await account.signTransaction({
+    const raw = await account.signTransaction({
       chainId: client.chain.id,
       type: 'eip1559',
       to: call.address,
@@ -181,7 +189,7 @@ class KeySender implements Sender {
       maxFeePerGas: this.raised(call, fees.maxFeePerGas, raises),
       maxPriorityFeePerGas: this.raised(call, tip, raises),
     });
-    return client.sendRawTransaction({ serializedTransaction });
+    return { raw, hash: await client.sendRawTransaction({ serializedTransaction: raw }) };
   }
 
   private async explained(error: unknown): Promise<unknown> {
@@ -220,24 +228,23 @@ class KeySender implements Sender {
   /** Waits for the receipt of a call, and sends it again for more when it takes long. */
   private async mined(sent: Sent, call: Call, gas: bigint): Promise<TransactionReceipt> {
     const { timeout = 120_000, replaceAfter = 45_000 } = this.options;
-    const hashes = [sent.hash];
-    const end = Date.now() + timeout;
+    const end = performance.now() + timeout;
     let cause: unknown;
-    for (let raises = 1; Date.now() < end; raises++) {
+    for (let raises = 1; performance.now() < end; raises++) {
       try {
-        return await this.anyReceipt(hashes, Math.min(end, Date.now() + replaceAfter));
+        return await this.anyReceipt(sent, Math.min(end, performance.now() + replaceAfter));
       } catch (error) {
         cause = error;
+        if (error instanceof PlaceTaken) break;
       }
-      if (Date.now() >= end) break;
-      const again = await this.inTurn(call, () => this.again(sent, call, gas, raises)).catch(() => undefined);
-      if (again !== undefined) hashes.push(again);
+      if (performance.now() >= end) break;
+      await this.inTurn(call, () => this.again(sent, call, gas, raises)).catch(() => undefined);
     }
     this.nextNonce = undefined;
-    this.stalls++;
+    if (!(cause instanceof PlaceTaken)) this.stalls++;
     throw new AssayError('A transaction was sent but not mined in time', {
       code: 'TRANSACTION_TIMEOUT',
-      facts: { call: call.functionName, hash: hashes.at(-1) ?? sent.hash },
+      facts: { call: call.functionName, hash: sent.hashes.at(-1) ?? '' },
       fix: 'check that the chain makes blocks and that the fee cap is not too low',
       cause,
     });
@@ -245,29 +252,60 @@ class KeySender implements Sender {
 
   /**
    * The same call at the same place for more; at the first place that is not mined where a reorganisation left a gap there, and where the
-   * call is vital, in the stead of whatever holds it up. Refused when it was mined meanwhile.
+   * call is vital, in the stead of whatever else holds it up. Refused when it was mined meanwhile.
    */
-  private async again({ nonce }: Sent, call: Call, gas: bigint, raises: number): Promise<Hex> {
+  private async again(sent: Sent, call: Call, gas: bigint, raises: number): Promise<void> {
     const { client } = this.options;
-    const first = await client.getTransactionCount({ address: this.address, blockTag: 'latest' });
-    if (first > nonce) throw new Error('its place is taken');
-    const isFirst = call.isVital === true || !this.held.has(first);
-    return this.sign(call, gas, isFirst ? first : nonce, await client.estimateFeesPerGas(), raises);
+    const first = await this.firstPlace();
+    if (first > sent.nonce) throw new PlaceTaken();
+    const holder = this.held.get(first);
+    const isFirst = holder === undefined || (sent.isVital && !holder.isVital);
+    const { raw, hash } = await this.sign(call, gas, isFirst ? first : sent.nonce, await client.estimateFeesPerGas(), raises);
+    sent.raw = raw;
+    sent.hashes.push(hash);
   }
 
   /** The receipt of whichever was mined; an endpoint that is away meanwhile is waited for. */
-  private async anyReceipt(hashes: readonly Hex[], until: number): Promise<TransactionReceipt> {
-    for (let cause: unknown; ; ) {
-      for (const hash of hashes) {
+  private async anyReceipt(sent: Sent, until: number): Promise<TransactionReceipt> {
+    let taken = 0;
+    for (let cause: unknown, look = performance.now() + LOOK_INTERVAL; ; ) {
+      for (const hash of sent.hashes) {
         try {
           return await getTransactionReceipt(this.options.client, { hash });
         } catch (error) {
           cause = error;
         }
       }
-      if (Date.now() >= until) throw cause;
-      await delay(Math.min(RECEIPT_INTERVAL, Math.max(1, until - Date.now())));
+      if (performance.now() >= until) throw cause;
+      if (performance.now() >= look) {
+        const state = await this.remind(sent).catch(() => 'unknown' as const);
+        taken = state === 'taken' ? taken + 1 : 0;
+        if (taken === MOST_TAKEN) throw new PlaceTaken();
+        if (state === 'gap') throw cause;
+        look = performance.now() + LOOK_INTERVAL;
+      }
+      await delay(Math.min(RECEIPT_INTERVAL, Math.max(1, until - performance.now())));
     }
+  }
+
+  /** Sends what is not mined once more as it was: known already, or forgotten by a chain that restarted. */
+  private async remind({ nonce, raw }: Sent): Promise<'waits' | 'taken' | 'gap'> {
+    const first = await this.firstPlace();
+    if (first > nonce) return 'taken';
+    await this.options.client.sendRawTransaction({ serializedTransaction: raw }).catch(() => undefined);
+    // What was mined before it is not any more, and nobody here sends it again.
+    return this.held.has(first) ? 'waits' : 'gap';
+  }
+
+  private firstPlace(): Promise<number> {
+    return this.options.client.getTransactionCount({ address: this.address, blockTag: 'latest' });
+  }
+}
+
+/** Another transaction of the key was mined where a call should have been. */
+class PlaceTaken extends Error {
+  constructor() {
+    super('another transaction took its place');
   }
 }
 

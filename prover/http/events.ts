@@ -28,7 +28,7 @@ export function eventId(job: JobView): string {
  */
 export async function* jobEvents(look: () => Promise<JobView | undefined>, options: EventOptions): AsyncGenerator<string> {
   let last = options.lastSeen;
-  let quietSince = Date.now();
+  let quietSince = performance.now();
   yield 'retry: 2000\n\n';
   while (!options.signal.aborted) {
     const job = await look();
@@ -36,10 +36,10 @@ export async function* jobEvents(look: () => Promise<JobView | undefined>, optio
     const id = eventId(job);
     if (id !== last) {
       last = id;
-      quietSince = Date.now();
+      quietSince = performance.now();
       yield `id: ${id}\nevent: ${hasEnded(job) ? 'end' : 'progress'}\ndata: ${JSON.stringify(job)}\n\n`;
-    } else if (Date.now() - quietSince >= options.heartbeat) {
-      quietSince = Date.now();
+    } else if (performance.now() - quietSince >= options.heartbeat) {
+      quietSince = performance.now();
       yield ': still there\n\n';
     }
     if (hasEnded(job)) return;

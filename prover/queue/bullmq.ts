@@ -69,7 +69,7 @@ class RedisQueue implements Queue {
   private readonly options: RedisQueueOptions;
   private readonly patience: number;
   private lastError = 'no answer';
-  private warnedAt = 0;
+  private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RedisQueueOptions) {
     this.options = options;
@@ -138,7 +138,11 @@ class RedisQueue implements Queue {
       runRetryDelay: 500,
       settings: { backoffStrategy: (attempts) => Math.min(longestDelay, firstDelay * 2 ** (attempts - 1)) },
     });
-    worker.on('error', this.failed);
+    worker.on('error', (error) => {
+      this.failed(error);
+      // It cannot even be buried as it lies there; mended, it comes again when its lock is over.
+      if (error instanceof SyntaxError) this.mend(kind).catch(this.failed);
+    });
     this.workers.set(kind, worker);
   }
 
@@ -193,6 +197,21 @@ class RedisQueue implements Queue {
     return queue;
   }
 
+  /** Puts what can be read in the place of what cannot: BullMQ fails over such a job for ever, and the job is nobody's dead letter. */
+  private async mend(kind: string): Promise<void> {
+    const queue = this.queue(kind);
+    const ids = await this.bounded(this.client.lrange(queue.toKey('active'), 0, MOST_MENDED - 1));
+    for (const id of ids) {
+      const key = queue.toKey(id);
+      const held = await this.bounded(this.client.hmget(key, ...Object.keys(READABLE)));
+      const mended = Object.entries(READABLE).flatMap(([name, instead], at) => {
+        const text = held[at] ?? null;
+        return text === null || isJson(text) ? [] : [name, instead(text)];
+      });
+      if (mended.length > 0) await this.bounded(this.client.hset(key, ...mended));
+    }
+  }
+
   private async handle(job: BullJob<Envelope>, token: string, handler: JobHandler): Promise<void> {
     const envelope = envelopeOf(job);
     if (envelope === undefined) throw new UnrecoverableError('the job holds what no node writes');
@@ -240,10 +259,27 @@ class RedisQueue implements Queue {
   /** Connections come back by themselves: said once in ten seconds, not at every try. */
   private readonly failed = (error: Error): void => {
     this.lastError = error.message;
-    if (Date.now() < this.warnedAt + 10_000 || this.abort.signal.aborted) return;
-    this.warnedAt = Date.now();
+    if (performance.now() < this.warnedAt + 10_000 || this.abort.signal.aborted) return;
+    this.warnedAt = performance.now();
     this.options.log.warn({ redis: new URL(this.options.url).host, reason: error.message }, 'trouble with the Redis of the queue');
   };
+}
+
+const MOST_MENDED = 1_000;
+/** The members of a job that BullMQ parses, and what stands in for one that is no JSON: no envelope, so that the job is buried. */
+const READABLE: Readonly<Record<string, (text: string) => string>> = {
+  data: (text) => JSON.stringify(text.slice(0, 1_000)),
+  opts: () => '{}',
+  progress: () => '0',
+};
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** BullMQ's codes. */

@@ -130,9 +130,9 @@ function cached(milliseconds: number, ask: (name: string) => Promise<bigint>): (
   const held = new Map<string, { readonly until: number; readonly answer: Promise<bigint> }>();
   return (name) => {
     const known = held.get(name);
-    if (known !== undefined && known.until > Date.now()) return known.answer;
+    if (known !== undefined && known.until > performance.now()) return known.answer;
     const answer = ask(name);
-    held.set(name, { until: Date.now() + milliseconds, answer });
+    held.set(name, { until: performance.now() + milliseconds, answer });
     answer.catch(() => held.delete(name));
     return answer;
   };

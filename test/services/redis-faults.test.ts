@@ -170,21 +170,25 @@ describe('a Redis that fails', () => {
   it('holds what no node wrote: a dead letter, and the other jobs run', async () => {
     const { url } = await redis();
     const queue = await open(url);
-    for (const id of ['a', 'b', 'c', 'd']) await queue.add({ id, kind: 'work', data: null });
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await queue.add({ id, kind: 'work', data: null });
     await raw(url, async (client) => {
       await client.hset('faults:work:id-a', 'data', JSON.stringify({ id: 'b', data: null }));
       await client.hset('faults:work:id-b', 'data', JSON.stringify({ id: 'b', data: 'x'.repeat(70_000) }));
       await client.hset('faults:work:id-c', 'data', '[1,2');
+      await client.hset('faults:work:id-e', 'opts', '{', 'progress', 'none');
     });
     const seen: string[] = [];
     queue.work('work', 1, async (job) => {
       seen.push(job.id);
     });
-    await eventually(() => seen).toEqual(['d']);
-    await eventually(async () => (await queue.dead('work')).map(({ id, error }) => [id, error])).toEqual([
+    // Of the last one, what it is to do can still be read.
+    await eventually(() => seen.toSorted()).toEqual(['d', 'e']);
+    await eventually(async () => (await queue.dead('work')).map(({ id, error }) => [id, error]).sort()).toEqual([
       ['id-a', 'the job holds what no node writes'],
       ['id-b', 'the job holds what no node writes'],
+      ['id-c', 'the job holds what no node writes'],
     ]);
+    expect(await queue.counts('work')).toEqual({ waiting: 0, active: 0, dead: 3 });
   });
 
   it('is away at the end: closing does not wait for it', async () => {

@@ -42,7 +42,7 @@ export class Endpoint {
 
   /** Milliseconds until it may be asked again: after failures it rests, longer each time; after 429 as long as it says. */
   resting(): number {
-    return Math.max(0, this.restUntil - Date.now());
+    return Math.max(0, this.restUntil - performance.now());
   }
 
   /**
@@ -73,7 +73,7 @@ export class Endpoint {
   private failed(rest: number | undefined): void {
     this.failures++;
     const growing = Math.min(LONGEST_REST, FIRST_REST * 2 ** Math.min(this.failures - 1, 8));
-    this.restUntil = Date.now() + (rest ?? growing);
+    this.restUntil = performance.now() + (rest ?? growing);
   }
 }
 

@@ -41,7 +41,7 @@ const TELL_EVERY = 60_000;
 export class Endpoints {
   private readonly all: readonly Endpoint[];
   private readonly compareEvery: number;
-  private compared = 0;
+  private compared = Number.NEGATIVE_INFINITY;
   /** When which disagreement was last told of. */
   private readonly told = new Map<string, number>();
   private comparing: Promise<void> | undefined;
@@ -183,10 +183,10 @@ export class Endpoints {
 
   /** Compares the endpoints when it is time: at the first call, then every so often, in the background. */
   private async compareInTime(): Promise<void> {
-    if (this.all.length < 2 || Date.now() < this.compared + this.compareEvery) return;
-    const isFirst = this.compared === 0;
+    if (this.all.length < 2 || performance.now() < this.compared + this.compareEvery) return;
+    const isFirst = this.compared === Number.NEGATIVE_INFINITY;
     this.comparing ??= this.compare().finally(() => {
-      this.compared = Date.now();
+      this.compared = performance.now();
       this.comparing = undefined;
     });
     if (isFirst) await this.comparing;
@@ -246,8 +246,8 @@ export class Endpoints {
   private tell(kind: EndpointEvent['kind'], { index, host }: Endpoint, why: string): void {
     if (kind === 'disagree') {
       const name = `${index}/${why}`;
-      if (Date.now() < (this.told.get(name) ?? 0) + TELL_EVERY) return;
-      this.told.set(name, Date.now());
+      if (performance.now() < (this.told.get(name) ?? Number.NEGATIVE_INFINITY) + TELL_EVERY) return;
+      this.told.set(name, performance.now());
     }
     this.listener({ kind, endpoint: index, host, why });
   }
