@@ -48,7 +48,7 @@ export class NodeChain {
   readonly client: PublicClient<Transport, Chain>;
   readonly addresses: Addresses;
   readonly sender: Sender;
-  /** Answers that hold against a second endpoint: for what a lock depends on. */
+  /** Answers that hold against a second endpoint: for what a lock or a request depends on. */
   private readonly careful: PublicClient<Transport, Chain>;
 
   constructor(client: PublicClient<Transport, Chain>, addresses: Addresses, sender: Sender) {
@@ -69,7 +69,7 @@ export class NodeChain {
   }
 
   freeStake(owner: Address): Promise<bigint> {
-    return this.client.readContract({ address: this.addresses.vault, abi: stakeVaultAbi, functionName: 'freeOf', args: [owner] });
+    return this.careful.readContract({ address: this.addresses.vault, abi: stakeVaultAbi, functionName: 'freeOf', args: [owner] });
   }
 
   record(modelId: Hex) {
@@ -96,7 +96,7 @@ export class NodeChain {
   }
 
   context(requestId: string, owner: Address, modelId: Hex): Promise<bigint> {
-    return this.client.readContract({
+    return this.careful.readContract({
       address: this.addresses.requests,
       abi: requestsAbi,
       functionName: 'contextOf',
