@@ -44,6 +44,7 @@ const PARTS: Readonly<Record<NodeRole, { readonly chain: boolean; readonly work:
   worker: { chain: false, work: true, http: false },
   api: { chain: false, work: false, http: true },
 };
+const DAY = 86_400;
 const WORKING: readonly JobKind[] = ['run', 'prove'];
 const SENDING: readonly JobKind[] = ['claim', 'fulfil'];
 
@@ -125,11 +126,23 @@ function required<Part>(part: Part | undefined): Part {
 }
 
 async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundation, metrics: NodeMetrics, log: Log): Promise<ChainSide> {
-  const { confirmations, pollMilliseconds, alarmSeconds, collectSeconds, minimumFee, mostFee, mostCoverage, fault } = config;
+  const {
+    confirmations,
+    pollMilliseconds,
+    alarmSeconds,
+    collectSeconds,
+    answerDays,
+    idempotencyDays,
+    minimumFee,
+    mostFee,
+    mostCoverage,
+    fault,
+  } = config;
   const { chain, fromBlock } = opened;
   const times = { confirmations, pollMilliseconds, alarmSeconds, collectSeconds };
+  const retention = { answerSeconds: answerDays * DAY, idempotencySeconds: idempotencyDays * DAY };
   const policy = { minimumFee, mostFee, mostCoverage, faulty: fault !== undefined };
-  const side = await startChainSide({ ...base, ...times, chain, fromBlock, policy, metrics, log });
+  const side = await startChainSide({ ...base, ...times, chain, fromBlock, policy, retention, metrics, log });
   workOn(base.queue, 'input', 2, ({ name }) => side.inputArrived([name]));
   return side;
 }

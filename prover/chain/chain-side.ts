@@ -16,6 +16,7 @@ import { COLLECTION } from '../records/documents.ts';
 import { InputPruner } from '../records/holds.ts';
 import type { InputStore } from '../records/inputs.ts';
 import { ChannelBook } from '../service/channels.ts';
+import { Retention, type RetentionParts } from '../service/retention.ts';
 import type { Store } from '../store/port.ts';
 import { reconcileJobs } from '../work/proof-jobs.ts';
 import type { NodeChain } from './chain.ts';
@@ -46,6 +47,7 @@ export interface ChainSideParts {
   readonly alarmSeconds: number;
   /** Seconds between two rounds of collecting what is earned. */
   readonly collectSeconds: number;
+  readonly retention: Pick<RetentionParts, 'answerSeconds' | 'idempotencySeconds'>;
   readonly log: Log;
   readonly metrics?: NodeMetrics | undefined;
 }
@@ -94,7 +96,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     close: (channel) => chain.closeChannel(channel),
   });
   const collector = new Collector({ owner, till: chain.till, every: parts.collectSeconds, log, metrics });
-  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, pruner, log });
+  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, log });
   await claims.checkDefences();
   await checkConfirmations(parts, clocks.response);
   // Chain time, before events of the past are judged by it.
@@ -112,10 +114,13 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     others: [() => reconcileJobs(store, queue)],
   });
   reconciler.start();
+  const retention = new Retention({ store, pruner, log, ...parts.retention });
+  retention.start();
   return {
     inputArrived: (names) => watcher.inputArrived(names),
     stop: async () => {
       await reconciler.stop();
+      await retention.stop();
       await checks.close();
       await stopFollowing();
       await defender.stop();

@@ -157,13 +157,14 @@ export class RequestDesk {
       return this.pass(request, reason);
     }
     const pointer: Pointer = { id };
+    // Held before it is looked for: what is there then stays.
+    if (model !== undefined && (await inputs.has(request.input))) await inputs.hold(request.input, request.deadline);
     if (model === undefined || (await inputs.of(model, request)) === undefined) {
       log.info({ request: request.requestId, input: request.input }, 'a request waits for its input');
       await store.put(COLLECTION.requestsWaiting, waitingKey(request), pointer);
       this.fetchInput(request);
       return;
     }
-    await inputs.hold(request.input, request.deadline);
     const queued: RequestDocument = { ...request, state: 'queued' };
     await store.put(COLLECTION.requestsQueued, id, pointer);
     if (queued.tier === 0) await this.orderProof(queued);

@@ -5,7 +5,6 @@ import type { ChainEvent } from '../../contracts/client/follow.ts';
 import { TENSOR_ROOTS, type Unit } from '../../core/dispute/units.ts';
 import type { Log } from '../../runtime/log.ts';
 import { noteChainTime } from '../records/documents.ts';
-import type { InputPruner } from '../records/holds.ts';
 import type { ChannelBook } from '../service/channels.ts';
 import type { Store } from '../store/port.ts';
 import type { NodeChain } from './chain.ts';
@@ -25,7 +24,6 @@ export interface WatcherParts {
   readonly finalizer: Finalizer;
   readonly channels: ChannelBook;
   readonly collector: Collector;
-  readonly pruner: InputPruner;
   readonly log: Log;
 }
 
@@ -59,7 +57,7 @@ export class Watcher {
 
   /** A new block: what waits for time gets its turn. */
   async onHead(timestamp: bigint): Promise<void> {
-    const { store, desk, defender, finalizer, channels, collector, pruner } = this.parts;
+    const { store, desk, defender, finalizer, channels, collector } = this.parts;
     const now = Number(timestamp);
     if (now !== this.now) await noteChainTime(store, now);
     this.now = now;
@@ -70,7 +68,6 @@ export class Watcher {
     this.swept = now;
     await desk.sweep(now);
     await channels.release(now);
-    await pruner.prune(now);
   }
 
   /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */

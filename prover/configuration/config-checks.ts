@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigProblem } from '../../runtime/configuration.ts';
+import { nodeConfigSchema } from './config.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -47,6 +48,15 @@ function contradictions(given: Given, environment: Environment): ConfigProblem[]
       path: 'mostFee',
       message: 'is below minimumFee: every request would be refused',
       fix: 'raise it, or lower minimumFee',
+    });
+  }
+  const { answerDays, idempotencyDays } = nodeConfigSchema.shape;
+  const [kept, named] = [answerDays.safeParse(given.answerDays).data, idempotencyDays.safeParse(given.idempotencyDays).data];
+  if (kept !== undefined && named !== undefined && named > kept) {
+    problems.push({
+      path: given.idempotencyDays === undefined ? 'answerDays' : 'idempotencyDays',
+      message: `would let idempotency keys (${named} days) outlive the answers that they stand for (${kept} days)`,
+      fix: 'keep idempotencyDays at or below answerDays',
     });
   }
   if (given.keystore !== undefined && isSet(environment.ASSAY_NODE_KEY)) {

@@ -69,6 +69,18 @@ const http = {
     .default([])
     .describe('addresses or networks of proxies whose X-Forwarded-For tells who asks; no others are believed'),
   apiKeys: z.string().min(1).optional().describe('file of hashed API keys, read again when it changes; without one everybody may ask'),
+  answerDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(30)
+    .describe('days for which a receipt can be read again after it expired, and a proof after its deadline; then it is removed'),
+  idempotencyDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(7)
+    .describe('days for which an idempotency key keeps its answer; not more than answerDays'),
   corsOrigins: z.array(z.string().min(1).max(256)).max(64).default([]).describe('web origins whose pages may ask'),
 };
 

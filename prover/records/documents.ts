@@ -122,7 +122,7 @@ export const COLLECTION = {
   requestsWaiting: 'requests-waiting',
   /** `<ordered id>`: requests that are work; what the queue must hold a job for. */
   requestsQueued: 'requests-queued',
-  /** By name: until when input bytes are kept (prover/holds.ts). */
+  /** By name: until when input bytes are kept (prover/records/holds.ts). */
   inputHolds: 'input-holds',
   /** `<ordered second>/<name>`: input bytes by the time at which nothing needs them any more. */
   inputsDue: 'inputs-due',

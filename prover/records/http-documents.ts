@@ -33,6 +33,8 @@ export const idempotencyDocument = z.object({
   question: z.string(),
   /** Id of the receipt or of the job. */
   answer: z.string(),
+  /** Unix seconds of the machine; 0 in those of earlier versions, which are kept. */
+  createdAt: seconds.default(0),
 });
 export type IdempotencyDocument = z.output<typeof idempotencyDocument>;
 
@@ -52,6 +54,10 @@ export const HTTP_COLLECTION = {
   jobs: 'jobs',
   /** Jobs that have not ended: what the queue must hold work for. */
   jobsOpen: 'jobs-open',
+  /** `<ordered second of the deadline>/<id>`. */
+  jobsByTime: 'jobs-by-time',
   idempotency: 'idempotency',
+  /** `<ordered second>/<id>`: records by the time at which they were made; written first, so some lead nowhere. */
+  idempotencyByTime: 'idempotency-by-time',
   coverage: 'channel-coverage',
 } as const;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AssayError } from '../../core/errors.ts';
-import { load } from '../records/documents.ts';
+import { dueKey, load, type Pointer } from '../records/documents.ts';
 import { HTTP_COLLECTION, type IdempotencyDocument, idempotencyDocument } from '../records/http-documents.ts';
 import type { Store } from '../store/port.ts';
 
@@ -51,7 +51,11 @@ export class Idempotency {
   private async once(id: string, question: string, make: () => Promise<string>): Promise<string> {
     const known = await this.known(id);
     if (known !== undefined) return same(known, question);
-    const document: IdempotencyDocument = { question, answer: await make() };
+    const createdAt = Math.floor(Date.now() / 1000);
+    // Where to find it when its time is over: there before the record is, however this process ends.
+    const marked = this.store.put(HTTP_COLLECTION.idempotencyByTime, dueKey(createdAt, id), { id } satisfies Pointer);
+    const [answer] = await Promise.all([make(), marked]);
+    const document: IdempotencyDocument = { question, answer, createdAt };
     if (await this.store.putIfAbsent(HTTP_COLLECTION.idempotency, id, document)) return document.answer;
     const first = await this.known(id);
     return first === undefined ? document.answer : same(first, question);

@@ -81,7 +81,7 @@ export class Inference {
     if (backing !== UNSECURED) await inputs.keep(inputRoot as Hash, input, backing.expiry);
     if (backing !== UNSECURED && ran.fault !== undefined) await store.put(COLLECTION.receiptFaults, made.digest, ran.fault);
     const document = documentOf(made, ran.output, caller);
-    const id = receiptName(made.id, now);
+    const id = receiptName(made.id, now, backing.expiry);
     await store.put(COLLECTION.receipts, id, document);
     return { id, document };
   }

@@ -33,13 +33,26 @@ const ZERO_WORD = `0x${'0'.repeat(64)}`;
 export const UNSECURED: Backing = { channel: ZERO_WORD, nonce: 0n, coverage: 0n, outstanding: 0n, expiry: 0 };
 
 const TIME_DIGITS = 12;
+/** Seconds after the time in its name at which a receipt has expired at the latest. */
+const LONGEST_LIFE = 2 * 86_400;
+
+/** What all names of receipts of a time begin with, and all earlier ones come before. */
+function namePrefix(milliseconds: number): string {
+  return `0x${Math.max(0, milliseconds).toString(16).padStart(TIME_DIGITS, '0')}`;
+}
 
 /**
  * Name under which a receipt is kept: the millisecond, then as much of its id as a word has room for. Names of one time lie together, so
- * storing the millionth costs what the first did; nobody can guess one.
+ * storing the millionth costs what the first did, and the oldest are found without reading any; nobody can guess one.
+ * @param expiry last second at which it can be opened; 0 where it cannot. One far off moves the time in the name
  */
-export function receiptName(id: string, milliseconds: number): string {
-  return `0x${milliseconds.toString(16).padStart(TIME_DIGITS, '0')}${id.slice(2 + TIME_DIGITS)}`;
+export function receiptName(id: string, milliseconds: number, expiry = 0): string {
+  return `${namePrefix(Math.max(milliseconds, (expiry - LONGEST_LIFE) * 1000))}${id.slice(2 + TIME_DIGITS)}`;
+}
+
+/** What the names of all receipts come before that had expired at a second, in unix seconds. */
+export function namesExpiredAt(second: number): string {
+  return namePrefix((second - LONGEST_LIFE) * 1000);
 }
 
 const WORD = 32;

@@ -32,6 +32,16 @@ export function embeddedStore(state: StateDirectory): Store {
     async remove(collection, id) {
       await write(() => database.remove(key(collection, id)), true);
     },
+    removeBelow: (collection, before, limit) =>
+      write(
+        () =>
+          database.transaction(() => {
+            const ids = [...database.getKeys({ start: ['store', collection, ''], end: key(collection, before), limit })];
+            for (const id of ids) within(database.remove(id));
+            return ids.length;
+          }),
+        true,
+      ),
     async list<Document>(collection: string, options: { after?: string; limit?: number } = {}) {
       const found: [string, Document][] = [];
       const limit = options.limit ?? Number.POSITIVE_INFINITY;

@@ -24,6 +24,11 @@ export interface Store {
     change: (document: Document | undefined) => Document | undefined,
   ): Promise<Document | undefined>;
   remove(collection: string, id: string): Promise<void>;
+  /**
+   * Removes the first documents, in order of id, whose ids come before one: all of them or none. Reads no document, and costs the same
+   * however many there are. @returns how many it removed, `limit` at most
+   */
+  removeBelow(collection: string, before: string, limit: number): Promise<number>;
   /** Documents in order of id (bytes of UTF-8), from `after` (exclusive) on. */
   list<Document>(collection: string, options?: { readonly after?: string; readonly limit?: number }): Promise<[id: string, Document][]>;
   close(): Promise<void>;

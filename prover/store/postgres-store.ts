@@ -85,6 +85,26 @@ export function postgresStore(tables: Kysely<Tables>, attempt: Attempt): Store {
     async remove(collection, id) {
       await attempt(() => tables.deleteFrom('documents').where('collection', '=', collection).where('id', '=', id).execute());
     },
+    async removeBelow(collection, before, limit) {
+      checkName(collection);
+      checkName(before);
+      const { numDeletedRows } = await attempt(() =>
+        tables
+          .deleteFrom('documents')
+          .where('collection', '=', collection)
+          .where('id', 'in', (query) =>
+            query
+              .selectFrom('documents')
+              .select('id')
+              .where('collection', '=', collection)
+              .where('id', '<', before)
+              .orderBy('id')
+              .limit(limit),
+          )
+          .executeTakeFirst(),
+      );
+      return Number(numDeletedRows);
+    },
     async list<Document>(collection: string, options: { readonly after?: string; readonly limit?: number } = {}) {
       if (options.limit === 0) return [];
       const rows = await attempt(() =>

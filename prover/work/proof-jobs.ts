@@ -8,7 +8,7 @@ import type { JobView } from '../http/schemas.ts';
 import type { Caller, ProofQuestion } from '../http/service.ts';
 import type { Catalog, ServedModel } from '../models/catalog.ts';
 import type { Queue } from '../queue/port.ts';
-import { below, COLLECTION, load, type Pointer, type ProofDocument, proofSchema } from '../records/documents.ts';
+import { below, COLLECTION, dueKey, load, type Pointer, type ProofDocument, proofSchema } from '../records/documents.ts';
 import { HTTP_COLLECTION, type JobDocument, jobDocument } from '../records/http-documents.ts';
 import type { InputStore } from '../records/inputs.ts';
 import type { Idempotency } from '../service/idempotency.ts';
@@ -114,6 +114,7 @@ export class ProofJobs {
       requestId: null,
       createdAt: now,
     };
+    await store.put(HTTP_COLLECTION.jobsByTime, dueKey(proof.deadline, id), { id } satisfies Pointer);
     await store.put(COLLECTION.proofs, id, proof);
     const publicInput = commitment === null ? toHex(question.input) : null;
     const job: JobDocument = { owner: ownerOf(question.caller), createdAt: now, publicInput };

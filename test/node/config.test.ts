@@ -167,6 +167,8 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ['a fault of no kind', 'fault.kind', /must be one of/, () => ({ fault: { seed: 1, kind: 'all' } })],
     ['a proxy by name', 'trustedProxies.1', /an IP address or a network/, () => ({ trustedProxies: ['10.0.0.1', 'proxy'] })],
     ['every proxy there is', 'trustedProxies.0', /an IP address or a network/, () => ({ trustedProxies: ['0.0.0.0/0'] })],
+    ['keys that outlive their answers', 'idempotencyDays', /8 days.*7 days/, () => ({ answerDays: 7, idempotencyDays: 8 })],
+    ['answers that die before their keys', 'answerDays', /7 days.*6 days/, () => ({ answerDays: 6 })],
     ['origins that are no list', 'corsOrigins', /must be a list/, () => ({ corsOrigins: '*' })],
   ];
   it.each(mistakes)('%s', (_, at, message, change) => {

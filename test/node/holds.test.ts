@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { holdInput, InputPruner } from '../../prover/records/holds.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
 
+const log = createLog({ name: 'test', level: 'silent' });
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
@@ -21,7 +22,6 @@ function opened() {
   );
   const store = embeddedStore(state);
   const removed: string[] = [];
-  const log = createLog({ name: 'test', level: 'silent' });
   return { store, removed, pruner: new InputPruner(store, async (name) => void removed.push(name), log) };
 }
 
@@ -57,12 +57,56 @@ describe('input bytes', () => {
     expect(removed).toEqual([name('cc'), name('cc')]);
   });
 
-  it('stay while the machine says that their time has not come', async () => {
+  it('that are being removed can be had again only after that', async () => {
+    const { store } = opened();
+    let resolve = (): void => {};
+    const promise = new Promise<void>((done) => {
+      resolve = done;
+    });
+    const order: string[] = [];
+    const slow = new InputPruner(
+      store,
+      async () => {
+        order.push('removing');
+        await promise;
+        order.push('removed');
+      },
+      log,
+    );
+    await holdInput(store, name('dd'), 10);
+    const pruning = slow.prune(11);
+    await vi.waitFor(() => expect(order).toEqual(['removing']));
+    const holding = holdInput(store, name('dd'), 20).then(() => order.push('held'));
+    await new Promise((done) => setTimeout(done, 60));
+    resolve();
+    await Promise.all([pruning, holding]);
+    expect(order).toEqual(['removing', 'removed', 'held']);
+    await slow.prune(20);
+    expect(order).toHaveLength(3);
+    await slow.prune(21);
+    expect(order).toHaveLength(5);
+  });
+
+  it('whose removal was broken off are held again after a while, and are removed in the end otherwise', async () => {
     const { store, removed, pruner } = opened();
-    await holdInput(store, name('dd'), 100);
-    await pruner.prune(1_000, 100);
-    expect(removed).toEqual([]);
-    await pruner.prune(1_000, 101);
-    expect(removed).toEqual([name('dd')]);
+    const broken = new InputPruner(store, () => Promise.reject(new Error('killed')), log);
+    for (const one of ['dd', 'ee']) await holdInput(store, name(one), 10);
+    await expect(broken.prune(11)).rejects.toThrow('killed');
+    await holdInput(store, name('dd'), 20, 50);
+    await pruner.prune(11);
+    expect(removed).toEqual([name('ee')]);
+    await pruner.prune(21);
+    expect(removed).toEqual([name('ee'), name('dd')]);
+    expect([await store.list('inputs-due'), await store.list('input-holds')]).toEqual([[], []]);
+  });
+
+  it('are removed some at a time', async () => {
+    const { store, removed, pruner } = opened();
+    const names = Array.from({ length: 150 }, (_, i) => name(i.toString(16).padStart(2, '0')));
+    await Promise.all(names.map((each) => holdInput(store, each, 10)));
+    expect([await pruner.prune(11), removed.length]).toEqual([true, 64]);
+    expect([await pruner.prune(11), removed.length]).toEqual([true, 128]);
+    expect([await pruner.prune(11), removed.length]).toEqual([false, 150]);
+    expect(new Set(removed)).toEqual(new Set(names));
   });
 });

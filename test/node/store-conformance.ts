@@ -97,6 +97,22 @@ export function storeConformance(name: string, create: () => Promise<StoreUnderT
       expect(await store.list('none')).toEqual([]);
     });
 
+    it('removes what comes before a name, the first ones, one collection alone', async () => {
+      const { store, reopen } = await start();
+      for (const collection of ['old', 'ol', 'older'])
+        for (const id of ['0x00', '0x01', '0x0100', '0x02', 'Ä']) await store.put(collection, id, { id });
+      expect(await store.removeBelow('old', '0x00', 10)).toBe(0);
+      expect(await store.removeBelow('old', '0x02', 2)).toBe(2);
+      expect((await store.list('old')).map(([id]) => id)).toEqual(['0x0100', '0x02', 'Ä']);
+      expect(await store.removeBelow('old', '0x02', 2)).toBe(1);
+      expect(await store.removeBelow('old', '0x02', 2)).toBe(0);
+      expect(await store.removeBelow('none', 'z', 2)).toBe(0);
+      const again = await reopen();
+      expect((await again.list('old')).map(([id]) => id)).toEqual(['0x02', 'Ä']);
+      for (const other of ['ol', 'older']) expect(await again.list(other)).toHaveLength(5);
+      expect(await again.removeBelow('old', '\u{10ffff}', 10)).toBe(2);
+    });
+
     it('lets one of many writers be the first', async () => {
       const { store } = await start();
       const stored = await Promise.all(Array.from({ length: 20 }, (_, i) => store.putIfAbsent('claims', 'one', { writer: i })));

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
 import { openPostgres, type Postgres } from '../../prover/store/postgres.ts';
 import { createLog } from '../../runtime/log.ts';
+import { retentionConformance } from '../node/retention-conformance.ts';
 import { artifactConformance, storeConformance } from '../node/store-conformance.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
@@ -26,6 +27,11 @@ async function open(schema: string): Promise<Postgres> {
 }
 
 storeConformance('PostgreSQL', async () => {
+  const schema = `test_${randomBytes(4).toString('hex')}`;
+  return { store: (await open(schema)).store, reopen: async () => (await open(schema)).store, remove: async () => {} };
+});
+
+retentionConformance('PostgreSQL', async () => {
   const schema = `test_${randomBytes(4).toString('hex')}`;
   return { store: (await open(schema)).store, reopen: async () => (await open(schema)).store, remove: async () => {} };
 });
