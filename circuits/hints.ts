@@ -2,7 +2,7 @@ import { invariant } from '../core/errors.ts';
 import { integerSquareRoot } from '../core/ops/isqrt.ts';
 import { type Assignment, bigPart, smallPart } from './assignment.ts';
 import { type ConstraintSystem, PART_A, PART_B, PART_C } from './constraint-system.ts';
-import { inverse } from './field.ts';
+import { centered, inverse } from './field.ts';
 import { HINT_CODES, type HintName } from './hint-codes.ts';
 
 /** What a witness starts from. */
@@ -22,10 +22,13 @@ interface Solving {
 
 type Solver = (s: Solving, at: number) => void;
 
+/** A bounded value; where its terms are too large for doubles (and cancel), by way of the field. */
 function small(s: Solving, row: number, part: number): number {
   const value = smallPart(s.cs, s.values, row, part);
-  invariant(!Number.isNaN(value), 'a hint needs a small integer and met a field element');
-  return value;
+  if (!Number.isNaN(value)) return value;
+  const exact = Number(centered(bigPart(s.cs, s.values, row, part)));
+  invariant(Number.isSafeInteger(exact), 'a hint needs a small integer and met a field element');
+  return exact;
 }
 
 /** Writes `count` bits of a non-negative integer, the lowest `skip` ones left out. */

@@ -96,7 +96,7 @@ export function lookup(cs: ConstraintSystem, x: LinearForm, plan: LookupPlan): L
   invariant(x.low >= 0 && x.high < plan.values.length, 'a lookup index may leave its table');
   const { shape } = plan;
   if (shape.kind === 'line') return cs.sum([x, shape.slope], [constantForm(shape.start)]);
-  if (shape.kind === 'two lines') return lookupTwoLines(cs, x, shape);
+  if (shape.kind === 'two lines') return lookupTwoLines(cs, x, plan, shape);
   const reachable = plan.values.slice(x.low, x.high + 1);
   if (shape.kind === 'grid') return lookupGrid(cs, narrow(cs, x, 1), shape.grid, extremes(reachable));
   return lookupPolynomial(cs, x, shape, reachable);
@@ -106,8 +106,14 @@ function extremes(values: readonly number[]): { low: number; high: number } {
   return values.reduce((e, v) => ({ low: Math.min(e.low, v), high: Math.max(e.high, v) }), { low: Infinity, high: -Infinity });
 }
 
-function lookupTwoLines(cs: ConstraintSystem, x: LinearForm, shape: Shape & { kind: 'two lines' }): LinearForm {
-  const { at, left, right } = shape;
+/** A line beyond its piece may leave the table's values, and its bounds with it: the ends of the pieces bound what is taken. */
+function lookupTwoLines(cs: ConstraintSystem, x: LinearForm, plan: LookupPlan, shape: Shape & { kind: 'two lines' }): LinearForm {
+  const ends = [x.low, x.high, shape.at - 1, shape.at].filter((i) => i >= x.low && i <= x.high);
+  const { low, high } = extremes(ends.map((i) => plan.values[i]!));
+  return { ...joinLines(cs, x, shape), low, high };
+}
+
+function joinLines(cs: ConstraintSystem, x: LinearForm, { at, left, right }: Shape & { kind: 'two lines' }): LinearForm {
   const lineOf = (l: Line): LinearForm => cs.sum([x, l.slope], [constantForm(l.start)]);
   const gap = right.start - left.start;
   const turn = right.slope - left.slope;
