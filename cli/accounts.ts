@@ -38,12 +38,12 @@ export function accountOf(role: Role, chainId: number): LocalAccount {
 }
 
 /**
- * Private key of the node: from its keystore where one is configured, else as for every role.
+ * Private key of a process that runs: from its keystore where one is configured, else as for every role.
  * @throws AssayError KEY_MISSING, KEY_INVALID, KEYSTORE_INVALID, KEYSTORE_PASSWORD, KEYSTORE_PASSWORD_MISSING, FILE_UNUSABLE
  */
-export async function nodeKey(chainId: number, keystore: KeystoreFile | undefined): Promise<`0x${string}`> {
+export async function hotKey(role: 'node' | 'challenger', chainId: number, keystore: KeystoreFile | undefined): Promise<`0x${string}`> {
   if (keystore !== undefined) return readKeystore(keystore);
-  const { variable, index } = ROLES.node;
+  const { variable, index } = ROLES[role];
   const stands = chainId === DEVELOPMENT_CHAIN && (process.env[variable] ?? '') === '';
   return stands ? developmentKey(index) : privateKeyFrom(variable);
 }

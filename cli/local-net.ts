@@ -3,12 +3,13 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { parseEther } from 'viem';
 import { z } from 'zod';
+import { challengerConfigSchema } from '../challenger/config.ts';
 import type { DeployedAssay, DeploymentConstants } from '../contracts/client/deploy.ts';
 import { createSender, type Sender } from '../contracts/client/sender.ts';
 import { AssayError } from '../core/errors.ts';
 import { nodeConfigSchema } from '../prover/configuration/config.ts';
 import { startAnvil } from '../runtime/anvil.ts';
-import { variablesOf } from '../runtime/configuration-environment.ts';
+import { CHALLENGER_PREFIX, NODE_PREFIX, variablesOf } from '../runtime/configuration-environment.ts';
 import { developmentAccount, developmentKey, ROLES } from './accounts.ts';
 import { type Client, connect } from './chain.ts';
 import { beforeExit } from './cleanup.ts';
@@ -124,15 +125,15 @@ export async function startNodeProcess(net: LocalNet, { name, account, settings 
     name,
     arguments: ['node', '--config', config],
     // Not what the user's shell says of other nodes: this one keeps to its own directory.
-    environment: { ...unsetMembers(), [ROLES.node.variable]: developmentKey(account) },
+    environment: { ...unsetMembers(nodeConfigSchema, NODE_PREFIX), [ROLES.node.variable]: developmentKey(account) },
     log: path.join(net.directory, `${name}.log`),
   });
   return { ...child, url: String(child.facts.url) };
 }
 
-/** Every variable that could change a member of a node's configuration, empty: as if it were not set. */
-function unsetMembers(): Record<string, string> {
-  const members = variablesOf(z.toJSONSchema(nodeConfigSchema, { io: 'input' }));
+/** Every variable that could change a member of a configuration, empty: as if it were not set. */
+function unsetMembers(schema: z.ZodType, prefix: string): Record<string, string> {
+  const members = variablesOf(z.toJSONSchema(schema, { io: 'input' }), prefix);
   const names = [...members.map(({ variable }) => variable), 'REDIS_URL_FILE', 'DATABASE_URL_FILE', 'ASSAY_KEYSTORE_PASSWORD'];
   return Object.fromEntries(names.map((name) => [name, '']));
 }
@@ -143,7 +144,10 @@ export async function startChallengerProcess(net: LocalNet, { name, account, set
   return startChild({
     name,
     arguments: ['challenger', '--config', config],
-    environment: { [ROLES.challenger.variable]: developmentKey(account) },
+    environment: {
+      ...unsetMembers(challengerConfigSchema, CHALLENGER_PREFIX),
+      [ROLES.challenger.variable]: developmentKey(account),
+    },
     log: path.join(net.directory, `${name}.log`),
   });
 }

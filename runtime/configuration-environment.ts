@@ -3,7 +3,9 @@ import type { z } from 'zod';
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
-const PREFIX = 'ASSAY_';
+/** What the variables of a node begin with. Those of other processes say so: one shell may serve both. */
+export const NODE_PREFIX = 'ASSAY_';
+export const CHALLENGER_PREFIX = 'ASSAY_CHALLENGER_';
 /** Names that hosting platforms give these addresses. */
 const ALIASES: Readonly<Record<string, string>> = { redis: 'REDIS_URL', database: 'DATABASE_URL' };
 
@@ -15,20 +17,21 @@ export interface FromVariable {
 }
 
 /** `minimumFee` is ASSAY_MINIMUM_FEE, `keystore.file` ASSAY_KEYSTORE_FILE. */
-export function variableName(path: readonly string[]): string {
-  return PREFIX + path.map((name) => name.replace(/([a-z])([A-Z][a-z])/g, '$1_$2').toUpperCase()).join('_');
+export function variableName(path: readonly string[], prefix = NODE_PREFIX): string {
+  return prefix + path.map((name) => name.replace(/([a-z])([A-Z][a-z])/g, '$1_$2').toUpperCase()).join('_');
 }
 
 /** Every variable that sets a member, or one within; of two for one member, the later goes before the earlier. */
 export function variablesOf(
   members: Schema,
+  prefix = NODE_PREFIX,
 ): readonly { readonly variable: string; readonly path: readonly string[]; readonly schema: Schema }[] {
   return Object.entries(members.properties ?? {}).flatMap(([name, schema]) => {
     if (typeof schema === 'boolean' || name.startsWith('$')) return [];
     const alias = ALIASES[name];
-    const own = { variable: variableName([name]), path: [name], schema };
+    const own = { variable: variableName([name], prefix), path: [name], schema };
     const inner = Object.entries(schema.properties ?? {}).flatMap(([member, of]) =>
-      typeof of === 'boolean' ? [] : [{ variable: variableName([name, member]), path: [name, member], schema: of }],
+      typeof of === 'boolean' ? [] : [{ variable: variableName([name, member], prefix), path: [name, member], schema: of }],
     );
     if (inner.length > 0) return inner;
     return alias === undefined ? [own] : [{ ...own, variable: alias }, own];
@@ -43,13 +46,17 @@ export interface SecretProblem {
 }
 
 /** REDIS_URL_FILE and DATABASE_URL_FILE name files whose text stands for the variable, as containers are given their secrets. */
-export function readSecretFiles(environment: Readonly<Record<string, string | undefined>>): {
+export function readSecretFiles(
+  members: Schema,
+  environment: Readonly<Record<string, string | undefined>>,
+): {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly problems: readonly SecretProblem[];
 } {
   const read: Record<string, string> = {};
   const problems: SecretProblem[] = [];
   for (const [path, variable] of Object.entries(ALIASES)) {
+    if (members.properties?.[path] === undefined) continue;
     const file = environment[`${variable}_FILE`] ?? '';
     if (file === '') continue;
     if ((environment[variable] ?? '') !== '') {
@@ -71,22 +78,28 @@ export function readSecretFiles(environment: Readonly<Record<string, string | un
 }
 
 /** Members that the environment sets. An empty variable counts as not set. */
-export function fromEnvironment(members: Schema, environment: Readonly<Record<string, string | undefined>>): FromVariable[] {
-  return variablesOf(members).flatMap(({ variable, path, schema }) => {
+export function fromEnvironment(
+  members: Schema,
+  environment: Readonly<Record<string, string | undefined>>,
+  prefix = NODE_PREFIX,
+): FromVariable[] {
+  return variablesOf(members, prefix).flatMap(({ variable, path, schema }) => {
     const text = environment[variable];
     return text === undefined || text === '' ? [] : [{ variable, path, value: typedText(text, schema) }];
   });
 }
 
-/** ASSAY_ variables that mean nothing: most likely misspelt. @param others names with a meaning elsewhere */
+/** Variables of a process that mean nothing: most likely misspelt. @param others names with a meaning elsewhere */
 export function unknownVariables(
   members: Schema,
   environment: Readonly<Record<string, string | undefined>>,
   others: readonly string[],
+  prefix = NODE_PREFIX,
 ): string[] {
-  const known = new Set([...variablesOf(members).map(({ variable }) => variable), ...others]);
+  const known = new Set([...variablesOf(members, prefix).map(({ variable }) => variable), ...others]);
+  const isForeign = (name: string): boolean => prefix === NODE_PREFIX && name.startsWith(CHALLENGER_PREFIX);
   return Object.keys(environment)
-    .filter((name) => name.startsWith(PREFIX) && !known.has(name))
+    .filter((name) => name.startsWith(prefix) && !isForeign(name) && !known.has(name))
     .sort();
 }
 

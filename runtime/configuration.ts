@@ -43,6 +43,8 @@ export interface ConfigSources {
   readonly overrides: Readonly<Record<string, unknown>>;
   /** Variables that may override members; none unless told. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** What they begin with; those of a node unless told. */
+  readonly prefix?: string;
   /** What a schema cannot say: members that contradict each other, files that cannot be read. Sees values that may be malformed. */
   readonly check?: (given: Readonly<Record<string, unknown>>) => readonly ConfigProblem[];
 }
@@ -53,10 +55,10 @@ export interface ConfigSources {
  */
 export function loadConfig<Schema extends z.ZodObject>(schema: Schema, sources: ConfigSources): z.output<Schema> {
   const { file, overrides, check } = sources;
-  const { environment, problems: secretProblems } = readSecretFiles(sources.environment ?? {});
   const fromFile = file === undefined ? {} : readJson(file);
   const members = z.toJSONSchema(schema, { io: 'input' });
-  const variables = fromEnvironment(members, environment);
+  const { environment, problems: secretProblems } = readSecretFiles(members, sources.environment ?? {});
+  const variables = fromEnvironment(members, environment, sources.prefix);
   const given = { ...withEnvironment(fromFile, variables), ...withoutUndefined(overrides) };
   const parsed = schema.safeParse(given);
   const problems: ConfigProblem[] = [...secretProblems];

@@ -5,17 +5,17 @@ import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import type { NodeConfig } from '../../prover/configuration/config.ts';
 import { DEVELOPMENT_CHAIN } from '../../runtime/configuration.ts';
-import { nodeKey } from '../accounts.ts';
+import { hotKey } from '../accounts.ts';
 import { type Client, connect, loadDeployment } from '../chain.ts';
 import type { Report } from './findings.ts';
 
 const SLOW_MILLISECONDS = 1_000;
 const OLD_SECONDS = 120;
 const FAR_BEHIND = 3n;
-/** Gas of a claim and of its end, roughly; and how many of them a hot key should be able to pay. */
+/** Gas of a claim and of its end, roughly; and of how many such things a hot key should be able to pay. */
 const GAS_OF_CLAIM = 400_000n;
-const CLAIMS_IN_HAND = 50n;
-const CLAIMS_AT_LEAST = 5n;
+const TIMES_IN_HAND = 50n;
+const TIMES_AT_LEAST = 5n;
 
 export interface CheckedChain {
   readonly client: Client;
@@ -26,7 +26,18 @@ export interface CheckedChain {
 
 /** Endpoints, deployment, key and stake. @returns what further checks of models need */
 export async function checkChain(report: Report, config: NodeConfig): Promise<CheckedChain | undefined> {
-  const urls = config.rpc ?? [];
+  const reached = await checkNetwork(report, config.rpc ?? [], config.deployment);
+  if (reached === undefined) return undefined;
+  const owner = await report.look('key', () => checkKey(report, reached.client, reached.deployment, config));
+  return { ...reached, owner };
+}
+
+/** Endpoints and deployment. */
+export async function checkNetwork(
+  report: Report,
+  urls: readonly string[],
+  file: string | undefined,
+): Promise<Pick<CheckedChain, 'client' | 'deployment'> | undefined> {
   const heads = await Promise.all(urls.map((url, i) => checkEndpoint(report, url, urls.length === 1 ? 'rpc' : `rpc ${i + 1}`)));
   const seen = heads.filter((head) => head !== undefined);
   if (seen.length === 0) return undefined;
@@ -35,14 +46,12 @@ export async function checkChain(report: Report, config: NodeConfig): Promise<Ch
     report.fail('rpc', 'the endpoints are of different chains', 'name endpoints of one chain');
   }
   if (seen.some(({ number }) => highest - number > FAR_BEHIND)) {
-    report.warn('rpc', `an endpoint is more than ${FAR_BEHIND} blocks behind the others`, 'replace it: the node asks the others meanwhile');
+    report.warn('rpc', `an endpoint is more than ${FAR_BEHIND} blocks behind the others`, 'replace it: the others are asked meanwhile');
   }
   const client = await report.look('rpc', () => connect(urls));
   if (client === undefined) return undefined;
-  const deployment = await report.look('deployment', () => checkDeployment(report, client, config));
-  if (deployment === undefined) return undefined;
-  const owner = await report.look('key', () => checkKey(report, client, deployment, config));
-  return { client, deployment, owner };
+  const deployment = await report.look('deployment', () => checkDeployment(report, client, file));
+  return deployment === undefined ? undefined : { client, deployment };
 }
 
 interface Head {
@@ -77,8 +86,8 @@ async function checkEndpoint(report: Report, url: string, what: string): Promise
   }
 }
 
-async function checkDeployment(report: Report, client: Client, config: NodeConfig): Promise<Deployment | undefined> {
-  const deployment = await loadDeployment(client, config.deployment);
+async function checkDeployment(report: Report, client: Client, file: string | undefined): Promise<Deployment | undefined> {
+  const deployment = await loadDeployment(client, file);
   for (const name of ['registry', 'vault', 'requests', 'board', 'channels'] as const) {
     const address = deployment[name];
     if ((await client.getCode({ address })) === undefined) {
@@ -98,7 +107,7 @@ async function checkDeployment(report: Report, client: Client, config: NodeConfi
 }
 
 async function checkKey(report: Report, client: Client, { vault }: Deployment, config: NodeConfig): Promise<Address | undefined> {
-  const key = privateKeyToAddress(await nodeKey(client.chain.id, config.keystore));
+  const key = privateKeyToAddress(await hotKey('node', client.chain.id, config.keystore));
   const owner = await client.readContract({ address: vault, abi: stakeVaultAbi, functionName: 'proverOf', args: [key] });
   if (isAddressEqual(owner, zeroAddress)) {
     report.fail('key', `${key} is bound to no stake`, 'bind it: `assay stake --add-key` by the owner of the stake');
@@ -112,12 +121,22 @@ async function checkKey(report: Report, client: Client, { vault }: Deployment, c
   else if (mostCoverage !== undefined && free < mostCoverage) {
     report.warn('stake', `${text}, less than mostCoverage (${formatEther(mostCoverage)})`, 'put up more, or lower mostCoverage');
   } else report.ok('stake', text);
-  const [balance, { maxFeePerGas }] = await Promise.all([client.getBalance({ address: key }), client.estimateFeesPerGas()]);
-  const claim = GAS_OF_CLAIM * maxFeePerGas;
-  const claims = claim === 0n ? CLAIMS_IN_HAND : balance / claim;
-  const holds = `the key holds ${formatEther(balance)} ether, gas for some ${claims} claims`;
-  if (claims < CLAIMS_AT_LEAST) report.fail('balance', holds, `send some ether to ${key}: without gas no demand is answered`);
-  else if (claims < CLAIMS_IN_HAND) report.warn('balance', holds, `send more ether to ${key}`);
-  else report.ok('balance', holds);
+  await checkBalance(report, client, key, { name: 'claims', gas: GAS_OF_CLAIM, why: 'without gas no demand is answered' });
   return owner;
+}
+
+/** Whether a key can pay for what it does. @param work what it sends most, and the gas of one */
+export async function checkBalance(
+  report: Report,
+  client: Client,
+  key: Address,
+  { name, gas, why }: { readonly name: string; readonly gas: bigint; readonly why: string },
+): Promise<void> {
+  const [balance, { maxFeePerGas }] = await Promise.all([client.getBalance({ address: key }), client.estimateFeesPerGas()]);
+  const each = gas * maxFeePerGas;
+  const times = each === 0n ? TIMES_IN_HAND : balance / each;
+  const holds = `the key holds ${formatEther(balance)} ether, gas for some ${times} ${name}`;
+  if (times < TIMES_AT_LEAST) report.fail('balance', holds, `send some ether to ${key}: ${why}`);
+  else if (times < TIMES_IN_HAND) report.warn('balance', holds, `send more ether to ${key}`);
+  else report.ok('balance', holds);
 }

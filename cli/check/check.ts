@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { type NodeConfig, nodeConfigSchema } from '../../prover/configuration/config.ts';
-import { ConfigError } from '../../runtime/configuration.ts';
 import { checkChain } from './chain.ts';
-import { createReport, type Finding } from './findings.ts';
+import { configurationOf, createReport, type Finding } from './findings.ts';
 import { checkApiKeys, checkDirectory, checkMachine, checkPort, checkSettings } from './machine.ts';
 import { checkModels } from './models.ts';
 import { checkPostgres, checkRedis } from './services.ts';
@@ -13,18 +12,12 @@ import { checkPostgres, checkRedis } from './services.ts';
  */
 export async function checkNode(load: () => Promise<NodeConfig>, tell: (finding: Finding) => void): Promise<readonly Finding[]> {
   const report = createReport(tell);
-  let config: NodeConfig;
-  try {
-    config = await load();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const { path, message, fix } of error.problems) report.fail('configuration', `${path || 'top'}: ${message}`, fix);
-    return report.findings;
-  }
+  const config = await configurationOf(report, load);
+  if (config === undefined) return report.findings;
   report.ok('configuration', `of the role ${config.role}, ${config.models.length} models`);
   checkSettings(report, config, z.toJSONSchema(nodeConfigSchema, { io: 'input' }));
   await checkApiKeys(report, config);
-  const directory = await checkDirectory(report, config);
+  const directory = await checkDirectory(report, 'node', config.data);
   if (config.redis !== undefined) await checkRedis(report, config.redis);
   if (config.database !== undefined) await checkPostgres(report, config.database);
   const chain = config.role === 'worker' ? undefined : await checkChain(report, config);

@@ -1,9 +1,10 @@
 import { AssayError } from '../../core/errors.ts';
+import { ConfigError } from '../../runtime/configuration.ts';
 import { presentable } from '../exit.ts';
 
 export type Status = 'ok' | 'warn' | 'fail';
 
-/** One thing that `assay node check` looked at. */
+/** One thing that `assay node check` or `assay challenger check` looked at. */
 export interface Finding {
   /** What was looked at: `chain`, `model 0x12ab…`. */
   readonly what: string;
@@ -69,6 +70,17 @@ async function within<Found>(milliseconds: number, what: string, work: Promise<F
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** What was configured; undefined where that is wrong, which is all there is to tell then. */
+export async function configurationOf<Config>(report: Report, load: () => Promise<Config>): Promise<Config | undefined> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const { path, message, fix } of error.problems) report.fail('configuration', `${path || 'top'}: ${message}`, fix);
+    return undefined;
   }
 }
 

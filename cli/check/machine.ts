@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
 import type { NodeConfig } from '../../prover/configuration/config.ts';
 import { readApiKeys } from '../../prover/http/keys.ts';
-import { unknownVariables } from '../../runtime/configuration-environment.ts';
+import { NODE_PREFIX, unknownVariables } from '../../runtime/configuration-environment.ts';
 import { selftest } from '../../runtime/selftest.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
 import { bytes, count } from '../text.ts';
@@ -20,15 +20,20 @@ const BASE_MEMORY = GIB;
 const OTHER_VARIABLES = ['ASSAY_DEBUG', 'ASSAY_KEYSTORE_PASSWORD', 'ASSAY_NODE_KEY', 'ASSAY_CHALLENGER_KEY', 'ASSAY_DEPLOYER_KEY'];
 const OTHERS = [...OTHER_VARIABLES, 'ASSAY_CREATOR_KEY', 'ASSAY_OWNER_KEY', 'ASSAY_REQUESTER_KEY', 'ASSAY_TEST_LOG'];
 
-/** What configuration and environment say that is allowed, and hardly meant. */
-export function checkSettings(report: Report, config: NodeConfig, members: Parameters<typeof unknownVariables>[0]): void {
-  for (const name of unknownVariables(members, process.env, OTHERS)) {
+/** Variables that were meant to say something. @param prefix of those of the process that is looked at */
+export function checkVariables(report: Report, members: Parameters<typeof unknownVariables>[0], prefix: string): void {
+  for (const name of unknownVariables(members, process.env, OTHERS, prefix)) {
     report.warn(
       'configuration',
       `${name} is set and means nothing`,
       'correct its name, or unset it; docs/operating.md lists all variables',
     );
   }
+}
+
+/** What configuration and environment say that is allowed, and hardly meant. */
+export function checkSettings(report: Report, config: NodeConfig, members: Parameters<typeof unknownVariables>[0]): void {
+  checkVariables(report, members, NODE_PREFIX);
   const isPublic = config.host !== '127.0.0.1' && config.host !== 'localhost' && config.host !== '::1';
   if (isPublic && config.apiKeys === undefined && (config.role === 'all' || config.role === 'api')) {
     report.warn('configuration', `everybody who reaches ${config.host} may ask`, 'name a file of apiKeys, or put a proxy before the node');
@@ -36,7 +41,12 @@ export function checkSettings(report: Report, config: NodeConfig, members: Param
   if (config.role !== 'worker' && config.maxFeePerGas === undefined) {
     report.warn('configuration', 'there is no maxFeePerGas: claims are sent at any price of gas', 'set maxFeePerGas');
   }
-  for (const file of [config.keystore?.file, config.keystore?.passwordFile]) {
+  checkSecrets(report, config.keystore);
+}
+
+/** Files that nobody else should be able to read. */
+export function checkSecrets(report: Report, keystore: NodeConfig['keystore']): void {
+  for (const file of [keystore?.file, keystore?.passwordFile]) {
     if (file !== undefined && (statSync(file).mode & 0o077) !== 0) {
       report.warn('configuration', `${file} may be read by other users of this machine`, `chmod 600 ${file}`);
     }
@@ -65,6 +75,11 @@ export async function checkMachine(report: Report, config: NodeConfig): Promise<
       'lower proofProcesses or proofMemoryMiB',
     );
   } else report.ok('memory', `${bytes(totalmem())}, at most ${bytes(wanted)} wanted; ${availableParallelism()} cores`);
+  await checkSelftest(report);
+}
+
+/** Whether this machine computes as every other does. */
+export async function checkSelftest(report: Report): Promise<void> {
   await report.look('self-test', async () => {
     const { passed, values, milliseconds } = await selftest();
     if (passed) report.ok('self-test', `${count(values)} values compared in ${(milliseconds / 1000).toFixed(1)} s`);
@@ -72,37 +87,38 @@ export async function checkMachine(report: Report, config: NodeConfig): Promise<
       report.fail(
         'self-test',
         'this machine does not compute integer programs bit for bit',
-        'do not serve from it; `assay selftest` tells more',
+        'do not run it here; `assay selftest` tells more',
       );
   });
 }
 
-/** The directory of a node whose parts are embedded, and the space it has. */
-export async function checkDirectory(report: Report, { data }: NodeConfig): Promise<'running' | 'free'> {
+/** The state directory of a process, and the space it has. @param kind of process; undefined data: it has none */
+export async function checkDirectory(report: Report, kind: string, data: string | undefined): Promise<'running' | 'free'> {
   if (data === undefined) return 'free';
-  const isRunning = (await report.look('state directory', () => stateOf(report, data))) === 'running';
+  const isRunning = (await report.look('state directory', () => stateOf(report, kind, data))) === 'running';
   let at = path.resolve(data);
   while (!existsSync(at)) at = path.dirname(at);
   const { bavail, bsize } = statfsSync(at);
   const free = bavail * bsize;
   const text = `${bytes(free)} are free at ${at}`;
-  if (free < NO_DISK) report.fail('disk', text, 'free some space: a node that cannot write cannot promise anything');
-  else if (free < LITTLE_DISK) report.warn('disk', text, 'give it more: inputs of claims are kept until their locks are released');
+  if (free < NO_DISK) report.fail('disk', text, `free some space: a ${kind} that cannot write cannot keep its word`);
+  else if (free < LITTLE_DISK)
+    report.warn('disk', text, 'give it more: inputs of claims are kept for as long as somebody may ask for them');
   else report.ok('disk', text);
   return isRunning ? 'running' : 'free';
 }
 
-async function stateOf(report: Report, data: string): Promise<'running' | 'free'> {
+async function stateOf(report: Report, kind: string, data: string): Promise<'running' | 'free'> {
   if (!existsSync(path.join(data, 'version'))) {
     report.ok('state directory', `${data} is made at the first start`);
     return 'free';
   }
   const holder = path.join(data, 'process');
   if (existsSync(holder) && isAlive(Number(readFileSync(holder, 'utf8')))) {
-    report.ok('state directory', `${data} is held by process ${readFileSync(holder, 'utf8')}: the node runs`);
+    report.ok('state directory', `${data} is held by process ${readFileSync(holder, 'utf8')}: the ${kind} runs`);
     return 'running';
   }
-  await openStateDirectory(data, 'node').close();
+  await openStateDirectory(data, kind).close();
   report.ok('state directory', `${data} can be opened`);
   return 'free';
 }

@@ -1,48 +1,37 @@
 import { Command } from 'commander';
-import { accountOf, keyHelp } from '../accounts.ts';
+import { hotKey, keyHelp } from '../accounts.ts';
+import { type ChallengerCommandOptions, loadChallengerConfig, withChallengerOptions } from '../challenger-options.ts';
 import { beforeExit } from '../cleanup.ts';
 import { becomeDaemon, untilStopped } from '../daemon.ts';
-import { share } from '../options.ts';
 import { createOutput } from '../output.ts';
 
-interface Options {
-  readonly config?: string;
-  readonly rpc?: string;
-  readonly deployment?: string;
-  readonly data?: string;
-  readonly rate?: number;
-  readonly prover?: string[];
-  readonly json?: boolean;
-}
-
 export function challengerCommand(): Command {
-  return new Command('challenger')
-    .description('Run a challenger: re-execute a share of all claims, dispute the wrong ones')
-    .option('--config <file>', 'JSON file with the settings below and more (docs/operating.md)')
-    .option('--rpc <url>', 'RPC address of the chain')
-    .option('--deployment <file>', 'deployments/<chainId>.json')
-    .option('--data <dir>', 'state directory of this challenger')
-    .option('--rate <share>', 'share of claims to re-execute, 0 to 1 (default 1)', share)
-    .option(
-      '--prover <url>',
-      'HTTP service of a node to fetch programs and inputs from; repeatable',
-      (url: string, before: string[] = []) => [...before, url],
-    )
-    .addHelpText('after', keyHelp('challenger'))
-    .action(run);
+  const challenger = new Command('challenger').description('Run a challenger: re-execute a share of all claims, dispute the wrong ones');
+  return withChallengerOptions(challenger).addHelpText('after', keyHelp('challenger')).action(run).addCommand(checkCommand());
 }
 
-async function run(options: Options): Promise<void> {
-  const [{ challengerConfigSchema }, { loadConfig }, { connect, loadDeployment }] = await Promise.all([
-    import('../../challenger/config.ts'),
-    import('../../runtime/configuration.ts'),
-    import('../chain.ts'),
-  ]);
-  const { config: file, rpc, deployment: deploymentFile, data, rate, prover: provers } = options;
-  const config = loadConfig(challengerConfigSchema, { file, overrides: { rpc, deployment: deploymentFile, data, rate, provers } });
+function checkCommand(): Command {
+  return new Command('check')
+    .description(
+      'Look at everything a challenger needs, and say what to mend; exit code 1 when something fails, 2 when the configuration does',
+    )
+    .addHelpText('after', '\nTakes the options of `assay challenger`.')
+    .action((_, command: Command) => check(command.optsWithGlobals()));
+}
+
+async function check(options: ChallengerCommandOptions): Promise<void> {
+  const [{ checkChallenger }, { tellFindings }] = await Promise.all([import('../check/challenger.ts'), import('../check/verdict.ts')]);
+  await tellFindings('challenger', createOutput(options.json === true), (tell) =>
+    checkChallenger(() => loadChallengerConfig(options), tell),
+  );
+}
+
+async function run(options: ChallengerCommandOptions): Promise<void> {
+  const config = await loadChallengerConfig(options);
   becomeDaemon(0);
+  const [{ connect, loadDeployment }, { privateKeyToAccount }] = await Promise.all([import('../chain.ts'), import('viem/accounts')]);
   const client = await connect(config.rpc);
-  const account = accountOf('challenger', client.chain.id);
+  const account = privateKeyToAccount(await hotKey('challenger', client.chain.id, config.keystore));
   const deployment = await loadDeployment(client, config.deployment);
   const [{ startChallenger }, { createLog }] = await Promise.all([
     import('../../challenger/challenger.ts'),

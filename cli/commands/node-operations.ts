@@ -29,20 +29,8 @@ export function replayCommand(): Command {
 }
 
 async function check(options: NodeCommandOptions): Promise<void> {
-  const [{ checkNode }, { lineOf }] = await Promise.all([import('../check/check.ts'), import('../check/findings.ts')]);
-  const output = createOutput(options.json === true);
-  const findings = await checkNode(
-    () => loadNodeConfig(options),
-    (finding) => output.result({ event: 'finding', ...finding }, lineOf(finding)),
-  );
-  const failed = findings.filter(({ status }) => status === 'fail');
-  const warned = findings.filter(({ status }) => status === 'warn').length;
-  const isConfigured = findings.some(({ what, status }) => what === 'configuration' && status === 'ok');
-  output.result(
-    { event: 'checked', ok: failed.length === 0, failures: failed.length, warnings: warned },
-    failed.length === 0 ? `The node can start; ${warned} warnings.` : `${failed.length} failures, ${warned} warnings.`,
-  );
-  if (failed.length > 0) process.exitCode = isConfigured ? 1 : 2;
+  const [{ checkNode }, { tellFindings }] = await Promise.all([import('../check/check.ts'), import('../check/verdict.ts')]);
+  await tellFindings('node', createOutput(options.json === true), (tell) => checkNode(() => loadNodeConfig(options), tell));
 }
 
 /** Works on the queue of a node that need not run. With embedded parts it may not: one process holds a state directory. */

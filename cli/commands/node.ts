@@ -3,7 +3,7 @@ import type { AssayError } from '../../core/errors.ts';
 import type { ChainAccess } from '../../prover/assembly/chain-access.ts';
 import type { NodeConfig } from '../../prover/configuration/config.ts';
 import type { ReceiptSigner } from '../../prover/service/signer.ts';
-import { keyHelp, nodeKey } from '../accounts.ts';
+import { hotKey, keyHelp } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
 import { becomeDaemon, untilStopped } from '../daemon.ts';
 import { loadNodeConfig, type NodeCommandOptions, withNodeOptions } from '../node-options.ts';
@@ -64,7 +64,7 @@ async function chainAccess(config: NodeConfig): Promise<{ readonly access: Chain
     import('viem/accounts'),
   ]);
   const client = await connect(config.rpc ?? []);
-  const key = await nodeKey(client.chain.id, config.keystore);
+  const key = await hotKey('node', client.chain.id, config.keystore);
   const addresses = await loadDeployment(client, config.deployment);
   const access = { client, account: privateKeyToAccount(key), addresses, fromBlock: BigInt(addresses.block) };
   return { access, signer: keySigner(key) };

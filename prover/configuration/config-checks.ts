@@ -1,10 +1,16 @@
-import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigProblem } from '../../runtime/configuration.ts';
+import {
+  dataUnwritable,
+  type Environment,
+  filesOfChain,
+  type Given,
+  keyGivenTwice,
+  memberOf,
+  type NamedFile,
+  unreadableFiles,
+} from '../../runtime/configuration-checks.ts';
 import { nodeConfigSchema } from './config.ts';
-
-type Given = Readonly<Record<string, unknown>>;
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * What the schema of a node's configuration cannot say: members that contradict each other, and files that are not there. Members may
@@ -59,83 +65,21 @@ function contradictions(given: Given, environment: Environment): ConfigProblem[]
       fix: 'keep idempotencyDays at or below answerDays',
     });
   }
-  if (given.keystore !== undefined && isSet(environment.ASSAY_NODE_KEY)) {
-    problems.push({
-      path: 'keystore',
-      message: 'is given, and so is ASSAY_NODE_KEY: which key is meant is not clear',
-      fix: 'leave one of the two out',
-    });
-  }
-  if (isSet(environment.ASSAY_KEYSTORE_PASSWORD) && memberOf(given.keystore, 'passwordFile') !== undefined) {
-    problems.push({
-      path: 'keystore.passwordFile',
-      message: 'is given, and so is ASSAY_KEYSTORE_PASSWORD',
-      fix: 'leave one of the two out',
-    });
-  }
+  problems.push(...keyGivenTwice(given, environment, 'ASSAY_NODE_KEY'));
   return problems;
 }
 
 function unreadable(given: Given): ConfigProblem[] {
   const models = Array.isArray(given.models) ? given.models : [];
-  const files: [path: string, file: unknown, fix: string][] = [
-    ['deployment', given.deployment, 'name the file that `assay deploy` wrote'],
-    ['apiKeys', given.apiKeys, 'name a file of hashed API keys, or leave it out'],
-    ['keystore.file', memberOf(given.keystore, 'file'), 'name an encrypted key file that this user may read'],
-    ['keystore.passwordFile', memberOf(given.keystore, 'passwordFile'), 'name a file that this user may read'],
-  ];
-  models.forEach((model: unknown, i) => {
+  const folders = models.map((model: unknown, i): NamedFile => {
     const directory = memberOf(model, 'directory');
     const file = typeof directory === 'string' ? path.join(directory, 'program.assay') : undefined;
-    files.push([`models.${i}.directory`, file, 'name a folder that `assay compile` wrote']);
+    return [`models.${i}.directory`, file, 'name a folder that `assay compile` wrote'];
   });
-  return files.flatMap(([member, file, fix]) => {
-    const reason = typeof file === 'string' ? unreadableReason(file) : undefined;
-    return reason === undefined ? [] : [{ path: member, message: `${String(file)} ${reason}`, fix }];
-  });
-}
-
-function unreadableReason(file: string): string | undefined {
-  try {
-    if (!statSync(file).isFile()) return 'is no file';
-    accessSync(file, constants.R_OK);
-    return undefined;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be read (${code})`;
-  }
-}
-
-/** A directory that is not there yet is made at start: the nearest one above must take it. */
-function dataUnwritable(given: Given): ConfigProblem[] {
-  if (typeof given.data !== 'string' || given.data === '') return [];
-  const problem = (message: string): ConfigProblem[] => [
-    { path: 'data', message, fix: 'name a directory that this user may write to, and correct its owner' },
-  ];
-  let at = path.resolve(given.data);
-  for (;;) {
-    try {
-      if (!statSync(at).isDirectory()) return problem(`${at} is no directory`);
-      accessSync(at, constants.W_OK | constants.X_OK);
-      return [];
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOTDIR') at = path.dirname(at);
-      else if (code !== 'ENOENT') return problem(`${at} cannot be written to (${code})`);
-      else if (at === path.dirname(at)) return problem(`${at} does not exist`);
-      else at = path.dirname(at);
-    }
-  }
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  const keys: NamedFile = ['apiKeys', given.apiKeys, 'name a file of hashed API keys, or leave it out'];
+  return unreadableFiles([...filesOfChain(given), keys, ...folders]);
 }
 
 function isDigits(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9]{1,30}$/.test(value);
-}
-
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== '';
 }

@@ -1,31 +1,16 @@
 import { z } from 'zod';
+import { confirmations, deployment, keystore, logLevel, pollMilliseconds, rpc, wei } from '../../runtime/configuration-members.ts';
 import { isNetwork } from '../http/addresses.ts';
 import { FAULT_KINDS } from '../models/fault.ts';
-
-const wei = z
-  .string()
-  .regex(/^[0-9]{1,30}$/, 'must be wei in decimal digits, as text')
-  .transform(BigInt);
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
 /** What a node process does; `all` is a node by itself. */
 export const NODE_ROLES = ['all', 'api', 'worker', 'chain'] as const;
 export type NodeRole = (typeof NODE_ROLES)[number];
 
 const chain = {
-  rpc: z
-    .union([httpUrl, z.array(httpUrl).min(1).max(8)])
-    .transform((given) => (typeof given === 'string' ? [given] : given))
-    .optional()
-    .meta({ description: 'JSON-RPC address of the chain, or a list of up to 8: the next is asked when one fails', writeOnly: true }),
-  deployment: z.string().min(1).optional().describe('the file that `assay deploy` wrote; deployments/<chainId>.json unless told'),
-  keystore: z
-    .strictObject({
-      file: z.string().min(1).describe('encrypted key file (Web3 Secret Storage)'),
-      passwordFile: z.string().min(1).optional().describe('file with its password; ASSAY_KEYSTORE_PASSWORD unless told'),
-    })
-    .optional()
-    .describe('where the hot key is; ASSAY_NODE_KEY otherwise'),
+  rpc: rpc.optional(),
+  deployment,
+  keystore: keystore('ASSAY_NODE_KEY'),
   minimumFee: wei
     .optional()
     .describe(
@@ -36,13 +21,8 @@ const chain = {
   maxFeePerGas: wei
     .optional()
     .describe('never pays more for a unit of gas, wei; answers to demands are sent at any price: a lock is worth more'),
-  confirmations: z
-    .int()
-    .min(0)
-    .max(256)
-    .default(0)
-    .describe('blocks on top of one before its events are believed; 2 or more where the chain reorganises'),
-  pollMilliseconds: z.int().min(50).max(60_000).default(500).describe('how often the chain is looked at'),
+  confirmations,
+  pollMilliseconds,
   alarmSeconds: z.int().min(1).max(86_400).default(600).describe('an open demand with less time left than this is an alarm'),
   collectSeconds: z.int().min(1).max(604_800).default(3_600).describe('how often fees and payments for answers are brought to the owner'),
 };
@@ -114,7 +94,7 @@ export const nodeConfigSchema = z.strictObject({
   ...work,
   ...http,
   drainSeconds: z.int().min(0).max(3_600).default(20).describe('time that running work gets to end after SIGTERM'),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('least important lines that are logged'),
+  logLevel,
   fault: z
     .strictObject({
       seed: z.int().min(0).max(0xffffffff).describe('draws what is altered'),

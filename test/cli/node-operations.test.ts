@@ -3,6 +3,8 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { zeroAddress } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { challengerConfigSchema } from '../../challenger/config.ts';
+import { checkChallenger } from '../../cli/check/challenger.ts';
 import { checkNode } from '../../cli/check/check.ts';
 import type { Finding } from '../../cli/check/findings.ts';
 import { claimStore } from '../../prover/assembly/identity.ts';
@@ -111,6 +113,54 @@ describe('assay node check', () => {
     const wrong = await assay('node', 'check', '--config', file('wrong.json', { port: -1, speed: 9 }));
     expect(wrong.code).toBe(2);
     expect(wrong.stdout.match(/^FAIL {2}configuration/gm)).toHaveLength(2);
+  });
+});
+
+describe('assay challenger check', () => {
+  const told = (change: Record<string, unknown> = {}) => {
+    const { rpc, deployment: file } = settings();
+    const overrides = { rpc, deployment: file, data: path.join(network.directory, 'challenging'), ...change };
+    return checkChallenger(
+      async () => loadConfig(challengerConfigSchema, { file: undefined, overrides }),
+      () => {},
+    );
+  };
+
+  it('finds everything in order, and changes nothing', async () => {
+    const findings = await told();
+    expect(findings.filter(({ status }) => status !== 'ok')).toEqual([]);
+    const looked = new Set(findings.map(({ what }) => what));
+    for (const what of ['configuration', 'rpc', 'deployment', 'key', 'balance', 'self-test', 'disk', 'state directory'])
+      expect(looked, what).toContain(what);
+    expect(existsSync(path.join(network.directory, 'challenging'))).toBe(false);
+  });
+
+  it.each([
+    ['an endpoint where nothing listens', 'rpc', () => ({ rpc: 'http://127.0.0.1:9' })],
+    ['a deployment without code', 'deployment', () => ({ deployment: changed({ board: zeroAddress.replace(/0$/, '7') }) })],
+    ['a keystore that is none', 'key', () => ({ keystore: { file: deployment, passwordFile: deployment } })],
+  ] as const)('fails on %s, and says what to do', async (_, failed, change) => {
+    const findings = await told(change());
+    expect(failures(findings)).toContain(failed);
+    for (const { status, fix } of findings) if (status !== 'ok') expect(fix).toBeTruthy();
+  });
+
+  it('warns of nodes that do not answer, and of a rate of none', async () => {
+    const findings = await told({ provers: ['http://127.0.0.1:9'], rate: 0 });
+    expect(findings.filter(({ status }) => status === 'warn').map(({ what }) => what)).toEqual(['configuration', 'node']);
+    expect(failures(findings)).toEqual([]);
+  });
+
+  it('ends with 0, 1 and 2, and has a help text', async () => {
+    const given = ['--deployment', deployment, '--data', path.join(network.directory, 'challenging')];
+    const rpc = String(settings().rpc);
+    expect((await assay('challenger', 'check', '--rpc', rpc, ...given, '--json')).code).toBe(0);
+    const bad = await assay('challenger', 'check', '--rpc', 'http://127.0.0.1:9', ...given);
+    expect([bad.code, /^FAIL {2}rpc: .* Fix: /m.test(bad.stdout)]).toEqual([1, true]);
+    const wrong = await assay('challenger', 'check', '--rpc', 'ws://127.0.0.1:9', '--deployment', 'none');
+    expect([wrong.code, wrong.stdout.match(/^FAIL {2}configuration/gm)?.length]).toEqual([2, 3]);
+    const help = await assay('challenger', '--help');
+    expect([help.code, help.stdout]).toEqual([0, expect.stringMatching(/check .*\n[\s\S]*ASSAY_CHALLENGER_KEY/)]);
   });
 });
 

@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generated } from '../../cli/generate-configuration.ts';
 import { type NodeConfig, nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { nodeConfigProblems } from '../../prover/configuration/config-checks.ts';
-import { generated } from '../../prover/configuration/generate.ts';
 import { ConfigError, loadConfig } from '../../runtime/configuration.ts';
 
 let folder: string;

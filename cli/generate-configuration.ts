@@ -1,43 +1,48 @@
 /**
- * `npm run config:generate`: writes deploy/node.schema.json, and the table of members in docs/operating.md, from the schema that a node
- * reads its configuration with. `--check` writes nothing and fails when they are not what would be written.
+ * `npm run config:generate`: writes deploy/*.schema.json, and the tables of members in docs/operating.md, from the schemas that node and
+ * challenger read their configurations with. `--check` writes nothing and fails when they are not what would be written.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { memberAt, variablesOf } from '../../runtime/configuration-environment.ts';
-import { nodeConfigSchema } from './config.ts';
+import { challengerConfigSchema } from '../challenger/config.ts';
+import { nodeConfigSchema } from '../prover/configuration/config.ts';
+import { CHALLENGER_PREFIX, memberAt, NODE_PREFIX, variablesOf } from '../runtime/configuration-environment.ts';
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const BEGIN = '<!-- node members: written by `npm run config:generate` -->';
-const END = '<!-- end of node members -->';
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const PAGE = path.join(root, 'docs/operating.md');
 
-function nodeSchema(): Schema {
-  return z.toJSONSchema(nodeConfigSchema, { io: 'input' });
-}
+/** Whose configuration: what its table and its variables are called by. */
+const PROCESSES = [
+  { name: 'node', schema: nodeConfigSchema, prefix: NODE_PREFIX },
+  { name: 'challenger', schema: challengerConfigSchema, prefix: CHALLENGER_PREFIX },
+] as const;
 
 /** The files as they should be. */
 export function generated(): readonly { readonly file: string; readonly text: string }[] {
-  const schema = { ...nodeSchema(), title: 'Configuration of `assay node`' };
-  const page = path.join(root, 'docs/operating.md');
-  return [
-    { file: path.join(root, 'deploy/node.schema.json'), text: `${JSON.stringify(schema, null, 2)}\n` },
-    { file: page, text: withTable(readFileSync(page, 'utf8'), memberTable(schema)) },
-  ];
+  let page = readFileSync(PAGE, 'utf8');
+  const files = PROCESSES.map(({ name, schema, prefix }) => {
+    const json = { ...z.toJSONSchema(schema, { io: 'input' }), title: `Configuration of \`assay ${name}\`` };
+    page = withTable(page, name, memberTable(json, prefix));
+    return { file: path.join(root, `deploy/${name}.schema.json`), text: `${JSON.stringify(json, null, 2)}\n` };
+  });
+  return [...files, { file: PAGE, text: page }];
 }
 
 /** A page with its table replaced. @throws Error when the page has no place for it */
-function withTable(page: string, table: string): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`docs/operating.md must hold the lines "${BEGIN}" and "${END}"`);
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${page.slice(end)}`;
+function withTable(page: string, name: string, table: string): string {
+  const opening = `<!-- ${name} members: written by \`npm run config:generate\` -->`;
+  const closing = `<!-- end of ${name} members -->`;
+  const [begin, end] = [page.indexOf(opening), page.indexOf(closing)];
+  if (begin < 0 || end < begin) throw new Error(`docs/operating.md must hold the lines "${opening}" and "${closing}"`);
+  return `${page.slice(0, begin + opening.length)}\n\n${table}\n\n${page.slice(end)}`;
 }
 
-function memberTable(schema: Schema): string {
-  const variables = variablesOf(schema);
+function memberTable(schema: Schema, prefix: string): string {
+  const variables = variablesOf(schema, prefix);
   const rows = Object.keys(schema.properties ?? {})
     .filter((name) => name !== '$schema')
     .flatMap((name) => [[name], ...Object.keys(memberAt(schema, [name])?.properties ?? {}).map((inner) => [name, inner])])
