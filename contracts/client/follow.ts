@@ -25,8 +25,11 @@ export interface FollowOptions {
   onEvent(event: ChainEvent): Promise<void>;
   /** Called after every poll with the number of the last block whose events were handled, and the newest block's time (seconds). */
   onHead?(block: { readonly number: bigint; readonly timestamp: bigint }): Promise<void>;
-  /** Called after blocks were read again: at a start, and where the chain has put others in their place. What they held may be gone. */
-  onRewound?(): Promise<void>;
+  /**
+   * Called after blocks were read again, from the one named on: at a start, and where the chain has put others in their place. What they
+   * held may be gone.
+   */
+  onRewound?(from: { readonly number: bigint; readonly timestamp: bigint }): Promise<void>;
   /** Called when a poll fails; the next one tries again from the same block. */
   onError(error: unknown): void;
 }
@@ -56,8 +59,8 @@ interface Place {
   trail: Handled[];
   /** Since when the head is below what was handled. */
   lagging: number | undefined;
-  /** Blocks are read again, and `onRewound` was not told of it yet. */
-  isRewound: boolean;
+  /** First of the blocks that are read again, where `onRewound` was not told of it yet. */
+  rewoundTo: bigint | undefined;
 }
 
 /**
@@ -65,7 +68,7 @@ interface Place {
  * has put another block in the place of the last one handled, the blocks before it are read again.
  */
 export async function follow(options: FollowOptions, signal: AbortSignal): Promise<void> {
-  const place: Place = { span: MOST_BLOCKS, trail: [], lagging: undefined, isRewound: false };
+  const place: Place = { span: MOST_BLOCKS, trail: [], lagging: undefined, rewoundTo: undefined };
   let failures = 0;
   while (!signal.aborted) {
     try {
@@ -99,8 +102,11 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
     next = to + 1n;
   }
   if (signal.aborted) return;
-  if (place.isRewound) await options.onRewound?.();
-  place.isRewound = false;
+  if (place.rewoundTo !== undefined && options.onRewound !== undefined) {
+    const { number, timestamp } = await client.getBlock({ blockNumber: place.rewoundTo < head.number ? place.rewoundTo : head.number });
+    await options.onRewound({ number, timestamp });
+  }
+  place.rewoundTo = undefined;
   await options.onHead?.({ number: last, timestamp: head.timestamp });
 }
 
@@ -138,9 +144,10 @@ async function isGone({ client }: FollowOptions, place: Place, handled: Handled,
 
 /** What is read again is no longer counted as handled. */
 function rewound({ fromBlock }: FollowOptions, place: Place, common: bigint): bigint {
-  place.isRewound = true;
   place.lagging = undefined;
   const first = common + 1n - REWIND > fromBlock ? common + 1n - REWIND : fromBlock;
+  // A rewind that failed half-way is told of from where it began.
+  if (place.rewoundTo === undefined || first < place.rewoundTo) place.rewoundTo = first;
   place.trail = place.trail.filter(({ number }) => number < first);
   return first;
 }

@@ -24,6 +24,7 @@ import { ClaimBook } from './claims.ts';
 import { Collector } from './collect.ts';
 import { Defender } from './defend.ts';
 import { DeferredEvents } from './deferred.ts';
+import { RecentEnds } from './ends.ts';
 import { InputFetcher } from './fetch-input.ts';
 import { Finalizer } from './finalize.ts';
 import { Reconciler } from './reconcile.ts';
@@ -82,13 +83,15 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     quietEnd: (claimedAt: number) => claimedAt + clocks.window + 1,
     standing: (claimId: string) => chain.standing(claimId),
     finalize: (claim: Parameters<NodeChain['finalize']>[0]) => chain.finalize(claim),
+    noteEnd: (claimId: string) => ends.note(claimId),
   };
+  const ends = new RecentEnds({ store, log, again: (claimId) => watcher.takeUp(claimId) });
   const finalizer = new Finalizer(store, finality, log, metrics);
   const { catalog, inputs, policy } = parts;
   const hold = (input: string, claimedAt: number) => inputs.hold(input, disputeEnd(clocks, claimedAt, GREATEST_DEPTH));
   const claims = new ClaimBook({ owner, store, chain, finalizer, hold, missing: (claim) => material.missing(claim), log, metrics });
   const fetcher = new InputFetcher({ inputs, log, arrived: (names) => watcher.inputArrived(names) });
-  const desk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, fetcher, policy, log });
+  const desk: RequestDesk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, fetcher, ends, policy, log });
   const pruner = new InputPruner(store, (name) => inputs.remove(name), log);
   const channels = new ChannelBook({
     ...{ owner, store, log },
@@ -96,7 +99,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     close: (channel) => chain.closeChannel(channel),
   });
   const collector = new Collector({ owner, till: chain.till, every: parts.collectSeconds, log, metrics });
-  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, log });
+  const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, ends, log });
   await claims.checkDefences();
   await checkConfirmations(parts, clocks.response);
   // Chain time, before events of the past are judged by it.
@@ -196,7 +199,7 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<
       },
       saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(events.safeCursor(block))),
       onEvent: (event) => events.handle(event),
-      onRewound: () => watcher.onRewound(),
+      onRewound: (from) => watcher.onRewound(from),
       onHead: async ({ number, timestamp }) => {
         parts.metrics?.chainBlock.set(Number(number));
         await events.retry();

@@ -71,6 +71,12 @@ export class ClaimBook {
     return gone;
   }
 
+  /** A claim that was over may not be any more. @returns whether it is ours and open, and so taken up again */
+  async openAgain(claimId: string): Promise<boolean> {
+    const known = await load(this.parts.store, claimSchema, COLLECTION.claims, orderedId(claimId));
+    return this.opened(claimId, known?.output ?? '0x');
+  }
+
   /** At a start: every open claim, held against what is needed to defend it. */
   async checkDefences(): Promise<void> {
     const { store } = this.parts;
@@ -95,6 +101,6 @@ export class ClaimBook {
   /** Whether a demand is on a claim of ours that is to be defended. */
   async isOurs(claimId: string): Promise<boolean> {
     const known = await load(this.parts.store, claimSchema, COLLECTION.claims, orderedId(claimId));
-    return known?.state === 'open' ? true : this.opened(claimId, known?.output ?? '0x');
+    return known?.state === 'open' ? true : this.openAgain(claimId);
   }
 }

@@ -18,6 +18,8 @@ export interface Finality {
   quietEnd(claimedAt: number): number;
   standing(claimId: string): Promise<ClaimStanding>;
   finalize(claim: ClaimDocument): Promise<void>;
+  /** Remembers that a claim ended, in case a reorganisation takes that back. */
+  noteEnd(claimId: string): Promise<void>;
 }
 
 /** Most claims ended at once. */
@@ -57,8 +59,10 @@ export class Finalizer {
     await this.store.update<ClaimDocument>(COLLECTION.claims, orderedId(claimId), (claim) =>
       claim === undefined ? undefined : { ...claim, state, due: undefined },
     );
+    const isOver = state === 'final' || state === 'faulted';
+    if (isOver) await this.finality.noteEnd(claimId);
     if (before.due !== undefined) await this.store.remove(COLLECTION.claimsOpen, before.due);
-    if (state === 'final' || state === 'faulted') this.metrics?.claims.inc({ event: state });
+    if (isOver) this.metrics?.claims.inc({ event: state });
     return true;
   }
 

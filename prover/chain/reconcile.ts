@@ -97,6 +97,8 @@ export class Reconciler {
       const { id } = checked(pointerSchema, COLLECTION.requestsQueued, key, pointer);
       const request = await load(store, requestSchema, COLLECTION.requests, id);
       if (request?.state === 'queued') wanted.push(...(await this.jobsOf(request)));
+      // Sent, and looked after by the request desk until its event comes.
+      else if (request?.state === 'answered') continue;
       // It is written before its document: what leads nowhere may be about to.
       else if (this.stale.has(key)) await store.remove(COLLECTION.requestsQueued, key);
       else stale.add(key);

@@ -22,6 +22,7 @@ import type { InputStore } from '../records/inputs.ts';
 import type { Store } from '../store/port.ts';
 import { enqueue } from '../work/jobs.ts';
 import { type NodeChain, STATUS } from './chain.ts';
+import type { RecentEnds } from './ends.ts';
 import type { InputFetcher } from './fetch-input.ts';
 import { expectedGas, type IntakePolicy, reasonToPass } from './intake.ts';
 import { type AskedNow, isStillAsked, questionOfRequest } from './question.ts';
@@ -34,6 +35,7 @@ export interface RequestDeskParts {
   readonly catalog: Catalog;
   readonly inputs: InputStore;
   readonly fetcher: Pick<InputFetcher, 'fetch'>;
+  readonly ends: Pick<RecentEnds, 'note'>;
   readonly policy: Pick<IntakePolicy, 'minimumFee' | 'mostFee' | 'mostCoverage' | 'faulty'>;
   readonly log: Log;
 }
@@ -49,6 +51,8 @@ export interface RequestedArgs {
 }
 
 const LONGEST_URI = 2_048;
+/** Seconds after which no reorganisation takes an answer back. */
+const LONG_AGO = 6 * 3600;
 
 /** Decides on requests, and turns those that are for this node into work. Everything here may happen twice. */
 export class RequestDesk {
@@ -107,21 +111,42 @@ export class RequestDesk {
     }
   }
 
+  /** An answer of ours was sent; no event told of it yet. Where the block that held it was replaced, none ever will. */
+  async confirm(now: number): Promise<void> {
+    const { store, chain, log } = this.parts;
+    for await (const [key, pointer] of below<Pointer>(store, COLLECTION.requestsQueued, '')) {
+      const request = await this.pointed(key, pointer);
+      if (request?.state !== 'answered') continue;
+      const { status, time } = await chain.request(request.requestId);
+      if (status !== STATUS.open) {
+        // Its event came long ago, and a crash left the pointer.
+        if (status !== STATUS.none && time + LONG_AGO < now) await store.remove(COLLECTION.requestsQueued, key);
+      } else if (await this.reopened(request.requestId, now)) {
+        log.warn({ request: request.requestId }, 'an answer of ours is not on chain any more; it is sent again');
+      }
+    }
+  }
+
   /** The chain says that a request is over, as far as `confirmations` tell. */
   async ended(requestId: string, prover: Address | undefined): Promise<void> {
-    const { store, owner } = this.parts;
+    const { store, owner, ends } = this.parts;
     const id = orderedId(requestId);
     const request = await load(store, requestSchema, COLLECTION.requests, id);
     if (request === undefined) return;
-    if (prover === undefined || !isAddressEqual(prover, owner)) return this.pass(request, 'it was answered by another prover or refunded');
+    const isOurs = prover !== undefined && isAddressEqual(prover, owner);
+    // A claim of ours is not over yet.
+    if (!isOurs || request.tier === 0) await ends.note(requestId);
+    if (!isOurs) return this.pass(request, 'it was answered by another prover or refunded');
     await store.put(COLLECTION.requests, id, { ...request, state: 'answered' } satisfies RequestDocument);
     await this.forget(request);
   }
 
-  /** A claim of ours is not on chain any more: its request waits again, and what was prepared is sent again. */
-  async reopened(requestId: string, now: number): Promise<void> {
+  /** An answer is not on chain any more: its request waits again, and what was prepared is sent again. @returns whether it was so */
+  async reopened(requestId: string, now: number): Promise<boolean> {
     const request = await load(this.parts.store, requestSchema, COLLECTION.requests, orderedId(requestId));
-    if (request !== undefined && (await this.waitsOnChain(request))) await this.consider({ ...request, state: 'waiting' }, now);
+    if (request === undefined || !(await this.waitsOnChain(request))) return false;
+    await this.consider({ ...request, state: 'waiting' }, now);
+    return true;
   }
 
   private async keepInput(args: RequestedArgs): Promise<boolean> {

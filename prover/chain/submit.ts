@@ -99,7 +99,8 @@ export class Submitter {
         claim?.state === 'prepared' ? { ...claim, state: 'void' } : undefined,
       );
     }
-    await store.remove(COLLECTION.requestsQueued, id);
+    // Ours is remembered as work until the chain's event tells of the answer: a block that held it may be replaced before that.
+    if (!isOurs) await store.remove(COLLECTION.requestsQueued, id);
   }
 
   private async claim(request: RequestDocument): Promise<'sent' | 'again'> {

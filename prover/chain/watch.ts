@@ -1,5 +1,5 @@
 import { type Address, type Hex, isAddressEqual } from 'viem';
-import { claimNameOf } from '../../contracts/client/board/claim-name.ts';
+import { claimNameOf, isReceiptName } from '../../contracts/client/board/claim-name.ts';
 import { unitFromChain } from '../../contracts/client/board/encode.ts';
 import type { ChainEvent } from '../../contracts/client/follow.ts';
 import { TENSOR_ROOTS, type Unit } from '../../core/dispute/units.ts';
@@ -11,6 +11,7 @@ import type { NodeChain } from './chain.ts';
 import type { ClaimBook } from './claims.ts';
 import type { Collector } from './collect.ts';
 import type { Defender } from './defend.ts';
+import type { RecentEnds } from './ends.ts';
 import type { Finalizer } from './finalize.ts';
 import type { RequestDesk, RequestedArgs } from './requests.ts';
 
@@ -24,6 +25,7 @@ export interface WatcherParts {
   readonly finalizer: Finalizer;
   readonly channels: ChannelBook;
   readonly collector: Collector;
+  readonly ends: RecentEnds;
   readonly log: Log;
 }
 
@@ -36,12 +38,15 @@ interface DemandedArgs {
 
 /** Seconds between two looks at what waits for an input that may never come. */
 const SWEEP = 60;
+/** Seconds between two looks at answers that were sent and that no event has told of. */
+const CONFIRM = 20;
 
 /** Turns the chain's events into work; every handler may see an event twice. */
 export class Watcher {
   private readonly parts: WatcherParts;
   private now = 0;
   private swept = 0;
+  private confirmed = 0;
 
   constructor(parts: WatcherParts) {
     this.parts = parts;
@@ -57,28 +62,44 @@ export class Watcher {
 
   /** A new block: what waits for time gets its turn. */
   async onHead(timestamp: bigint): Promise<void> {
-    const { store, desk, defender, finalizer, channels, collector } = this.parts;
+    const { store, desk, defender, finalizer, channels, collector, ends } = this.parts;
     const now = Number(timestamp);
     if (now !== this.now) await noteChainTime(store, now);
     this.now = now;
+    ends.now = now;
     await defender.wake(now);
     await finalizer.wake(now);
     collector.wake(now);
+    if (now >= this.confirmed + CONFIRM) {
+      this.confirmed = now;
+      await desk.confirm(now);
+    }
     if (now < this.swept + SWEEP) return;
     this.swept = now;
+    await ends.forget(now);
     await desk.sweep(now);
     await channels.release(now);
   }
 
   /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */
-  async onRewound(): Promise<void> {
-    const { claims, desk, defender, channels, log } = this.parts;
+  async onRewound({ timestamp }: { readonly timestamp: bigint }): Promise<void> {
+    const { claims, desk, defender, channels, ends, log } = this.parts;
     await defender.rewound();
     await channels.refresh();
+    await ends.rewound(Number(timestamp));
     for (const claimId of await claims.lost()) {
       log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
       await desk.reopened(claimId, this.now);
     }
+  }
+
+  /** What was over may not be any more: an open claim is watched again, an open request answered again. @returns whether it was so */
+  async takeUp(claimId: string): Promise<boolean> {
+    const { claims, desk, finalizer } = this.parts;
+    if (await claims.openAgain(claimId)) return true;
+    if (isReceiptName(claimId) || !(await desk.reopened(claimId, this.now))) return false;
+    await finalizer.ended(claimId, 'prepared');
+    return true;
   }
 
   /** Input bytes came in: requests that waited for them become work. */

@@ -120,7 +120,7 @@ export const COLLECTION = {
   requests: 'requests',
   /** `<input>/<ordered id>`: requests whose input is not in hand. */
   requestsWaiting: 'requests-waiting',
-  /** `<ordered id>`: requests that are work; what the queue must hold a job for. */
+  /** `<ordered id>`: requests that are work, for which the queue must hold a job, and answered ones until the chain's event tells so too. */
   requestsQueued: 'requests-queued',
   /** By name: until when input bytes are kept (prover/records/holds.ts). */
   inputHolds: 'input-holds',
@@ -129,6 +129,8 @@ export const COLLECTION = {
   claims: 'claims',
   /** `<ordered second>/<claim key>`: claims on chain, by the time at which they may be final. */
   claimsOpen: 'claims-open',
+  /** `<ordered second>/<claim key>`: requests and claims that ended lately (prover/chain/ends.ts). */
+  ended: 'ended',
   demands: 'demands',
   /** Demands that were answered lately. */
   demandsAnswered: 'demands-answered',

@@ -1,5 +1,5 @@
 import { type Abi, type Hex, keccak256, parseAbi, toHex } from 'viem';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { developmentAccount } from '../../cli/accounts.ts';
 import { follow } from '../../contracts/client/follow.ts';
 import { createSender } from '../../contracts/client/sender.ts';
@@ -7,7 +7,10 @@ import { type Anvil, startAnvil } from '../support/anvil.ts';
 import { bareClient, until } from './network.ts';
 
 let anvil: Anvil | undefined;
-const abort = new AbortController();
+let abort = new AbortController();
+beforeEach(() => {
+  abort = new AbortController();
+});
 afterEach(async () => {
   abort.abort();
   await anvil?.stop();
@@ -17,6 +20,94 @@ const ADDRESS: Hex = `0x${'22'.repeat(20)}`;
 const ABI: Abi = parseAbi(['event Ping()', 'function ping()']);
 /** Emits Ping, whatever it is called with. */
 const PINGER: Hex = `0x7f${keccak256(toHex('Ping()')).slice(2)}60006000a100`;
+
+/** Follows the pinger; what it saw. */
+function startFollowing(client: ReturnType<typeof bareClient>, cursor: { block: bigint | undefined }) {
+  const pings: bigint[] = [];
+  const rewound: bigint[] = [];
+  const following = follow(
+    {
+      client,
+      contracts: [{ address: ADDRESS, abi: ABI }],
+      fromBlock: 0n,
+      confirmations: 0n,
+      pollMilliseconds: 50,
+      loadCursor: async () => cursor.block,
+      saveCursor: async (block) => {
+        cursor.block = block;
+      },
+      onEvent: async ({ blockNumber }) => void pings.push(blockNumber),
+      onRewound: async () => void rewound.push(cursor.block ?? 0n),
+      onError: () => {},
+    },
+    abort.signal,
+  );
+  return { pings, rewound, following };
+}
+
+describe('a chain that is shorter than it was', () => {
+  const setup = async () => {
+    anvil = await startAnvil();
+    const client = bareClient(anvil.url, 31_337);
+    const rpc = (method: string, ...params: unknown[]): Promise<unknown> =>
+      client.request({ method: method as never, params: params as never });
+    await rpc('anvil_setCode', ADDRESS, PINGER);
+    const ping = () =>
+      createSender({ client, account: developmentAccount(0) }).send({ address: ADDRESS, abi: ABI, functionName: 'ping', args: [] });
+    return { client, rpc, ping };
+  };
+
+  it('is read from where it parts from what was handled, before it is as long again', async () => {
+    const { client, rpc, ping } = await setup();
+    await rpc('anvil_mine', '0x5');
+    const cursor: { block: bigint | undefined } = { block: undefined };
+    const { pings, following } = startFollowing(client, cursor);
+    await until('five blocks', async () => cursor.block === 5n);
+    for (let block = 6n; block < 30n; block++) {
+      await rpc('anvil_mine', '0x1');
+      await until(`block ${block}`, async () => cursor.block === block);
+    }
+    await rpc('anvil_rollback', 20);
+    await ping();
+    await until('a ping at the height of an old block', async () => pings.includes(10n), 8);
+    abort.abort();
+    await following;
+  });
+
+  it('is believed after a while where an endpoint told of a head that never was, also at a start', async () => {
+    const { client, rpc, ping } = await setup();
+    await rpc('anvil_mine', '0x5');
+    let lie = 0n;
+    const liar = {
+      ...client,
+      getBlock: async (given?: { readonly blockNumber: bigint }) => {
+        const block = await client.getBlock(given ?? {});
+        return given === undefined ? { ...block, number: block.number + lie } : block;
+      },
+      getLogs: async (filter: { readonly fromBlock: bigint; readonly toBlock: bigint }) => {
+        const { number } = await client.getBlock();
+        return filter.fromBlock > number ? [] : client.getLogs({ ...filter, toBlock: filter.toBlock < number ? filter.toBlock : number });
+      },
+    } as unknown as typeof client;
+    const cursor: { block: bigint | undefined } = { block: undefined };
+    const { pings, following } = startFollowing(liar, cursor);
+    await until('five blocks', async () => cursor.block === 5n);
+    lie = 500n;
+    await until('a lie', async () => cursor.block === 505n);
+    lie = 0n;
+    await ping();
+    await until('the ping', async () => pings.includes(6n), 30);
+    abort.abort();
+    await following;
+    abort = new AbortController();
+    cursor.block = 9_000n;
+    const again = startFollowing(client, cursor);
+    await until('the ping again', async () => again.pings.includes(6n), 5);
+    expect(cursor.block).toBe(6n);
+    abort.abort();
+    await again.following;
+  });
+});
 
 it('reads blocks again that the chain has replaced, and asks for fewer where the answer would be too long', async () => {
   anvil = await startAnvil();

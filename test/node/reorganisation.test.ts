@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { demandCall } from '../../contracts/client/board/calls.ts';
 import { claimHex } from '../../contracts/client/board/encode.ts';
 import { readPrice } from '../../contracts/client/board/read.ts';
+import { eventually } from '../../contracts/client/eventually.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
+import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { recordUnit, TENSOR_ROOTS, type Unit } from '../../core/dispute/units.ts';
 import { STATUS, startNetwork, statusOf, type TestNetwork, until } from './network.ts';
 
@@ -41,6 +43,17 @@ function disputeOf(id: bigint) {
   });
 }
 
+function claimsOf(requestId: bigint) {
+  const { requests } = network.deployment;
+  return network.client.getContractEvents({
+    address: requests,
+    abi: requestsAbi,
+    eventName: 'Claimed',
+    args: { requestId },
+    fromBlock: 0n,
+  });
+}
+
 describe('blocks that the chain puts in the place of others', () => {
   it('take a claim with them: it is made again', async () => {
     const node = await network.node(KEY, {});
@@ -75,5 +88,36 @@ describe('blocks that the chain puts in the place of others', () => {
     expect((await disputeOf(id)).unanswered).toBeGreaterThan(0);
     await until('the answers again', async () => (await disputeOf(id)).unanswered === 0);
     await again.stop();
+  }, 240_000);
+
+  it('take a claim with them before its event was believed: it is made again, though nothing that was handled is gone', async () => {
+    const node = await network.node(KEY, { data: `${network.directory}/process-0`, confirmations: 3 });
+    const id = await network.ask(ASKER, network.modelId, 33);
+    await until('a claim', async () => (await statusOf(network, id)) === STATUS.claimed);
+    const [claimed] = await eventually(() => claimsOf(id));
+    const head = await network.client.getBlockNumber();
+    expect(head - claimed!.blockNumber).toBeLessThan(3n);
+    await rpc('anvil_reorg', Number(head - claimed!.blockNumber) + 1, []);
+    expect(await statusOf(network, id)).toBe(STATUS.open);
+    await until('the claim again', async () => (await statusOf(network, id)) === STATUS.claimed);
+    await node.stop();
+  }, 240_000);
+
+  it('take the end of a claim with them, long after the claim: it is ended again', async () => {
+    const node = await network.node(KEY, { data: `${network.directory}/process-0` });
+    const id = await network.ask(ASKER, network.modelId, 34);
+    await until('a claim', async () => (await statusOf(network, id)) === STATUS.claimed);
+    const state = async (): Promise<string> => (await fetch(`${node.url}/v1/claims/${id}`)).text();
+    await until('its event', async () => (await state()).includes('"open"'));
+    await rpc('anvil_mine', '0x50', '0x0');
+    const snapshot = await rpc('evm_snapshot');
+    await rpc('evm_increaseTime', 120);
+    await until('the end', async () => (await statusOf(network, id)) === STATUS.final);
+    await until('that it is known', async () => (await state()).includes('"final"'));
+    await reorganise(snapshot, 8);
+    expect(await statusOf(network, id)).toBe(STATUS.claimed);
+    await rpc('evm_increaseTime', 120);
+    await until('the end again', async () => (await statusOf(network, id)) === STATUS.final);
+    await node.stop();
   }, 240_000);
 });

@@ -130,3 +130,25 @@ it('asks for what is vital first', async () => {
   const order = signed.map(({ data }) => ['first', 'second', 'third'].find((name) => toFunctionSelector(`${name}()`) === data));
   expect(order.at(1)).toBe('third');
 });
+
+it('sends again what a chain forgot, and fills the gap that a reorganisation left, long before it would pay more', async () => {
+  anvil = await startAnvil({ arguments: ['--no-mining'] });
+  const client = bareClient(anvil.url, 31_337);
+  const rpc = (method: string, ...params: unknown[]): Promise<unknown> =>
+    client.request({ method: method as never, params: params as never });
+  const sender = createSender({ client, account: developmentAccount(0), replaceAfter: 600_000, timeout: 600_000 });
+  const forgotten = sender.send(call('first'));
+  const waits = async (): Promise<number> => Number(((await rpc('txpool_status')) as { pending: string }).pending);
+  await until('the first to wait', async () => (await waits()) === 1, 20);
+  await rpc('anvil_dropAllTransactions');
+  await until('the first to wait again', async () => (await waits()) === 1, 30);
+  await rpc('anvil_mine', '0x1');
+  expect((await forgotten).status).toBe('success');
+  const second = sender.send(call('second'));
+  await until('the second to wait', async () => (await waits()) === 1, 20);
+  // The first is mined no more, and nobody waits for its receipt: the second stands alone behind a gap.
+  await rpc('anvil_rollback', 1);
+  expect(await client.getTransactionCount({ address: developmentAccount(0).address })).toBe(0);
+  await rpc('evm_setIntervalMining', 1);
+  expect((await second).status).toBe('success');
+}, 120_000);

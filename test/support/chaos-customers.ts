@@ -23,7 +23,7 @@ interface Question {
 }
 
 const HTTP_LANES = 4;
-const CHAIN_LANES = 4;
+const CHAIN_LANES = 8;
 const FIRST_IMAGE = 300;
 const IMAGES = 500;
 /** Milliseconds after which a question that nobody answers is a failure of the test. */
@@ -38,6 +38,7 @@ export class ChaosCustomers {
   askedAgain = 0;
   private demanded = 0;
   private isHurried = false;
+  private begun = 0;
   private isDone = false;
   private readonly node: ChaosNode;
   private readonly plan: ChaosPlan;
@@ -61,6 +62,7 @@ export class ChaosCustomers {
 
   /** Asks everything, spread over the plan's time. */
   async ask(): Promise<void> {
+    this.begun = performance.now();
     const lanes = (count: number, work: (lane: number) => Promise<void>) => Array.from({ length: count }, (_, lane) => work(lane));
     const demanding = this.demand();
     await Promise.all([...lanes(CHAIN_LANES, (lane) => this.askOnChain(lane)), ...lanes(HTTP_LANES, (lane) => this.askOverHttp(lane))]);
@@ -127,7 +129,7 @@ export class ChaosCustomers {
 
   private async askOnChain(lane: number): Promise<void> {
     for (let i = lane; i < this.questions.length; i += CHAIN_LANES) {
-      await this.pace(this.questions.length / CHAIN_LANES);
+      await this.until(i / this.questions.length);
       await this.askQuestion(this.questions[i]!);
     }
   }
@@ -160,14 +162,15 @@ export class ChaosCustomers {
 
   private async askOverHttp(lane: number): Promise<void> {
     for (let number = lane; number < this.plan.receipts; number += HTTP_LANES) {
+      await this.until(number / this.plan.receipts);
       this.given.set(number, await this.infer(number));
-      await this.pace(this.plan.receipts / HTTP_LANES);
     }
   }
 
-  /** Between two of `count` questions. */
-  private async pace(count: number): Promise<void> {
-    if (!this.isHurried) await pause((this.plan.seconds * 1000) / count);
+  /** Waits for a share of the plan's time to be over. */
+  private async until(share: number): Promise<void> {
+    const due = this.begun + share * this.plan.seconds * 1000;
+    while (!this.isHurried && performance.now() < due) await pause(Math.min(500, due - performance.now()));
   }
 
   /** Somebody demands the root list of every so many-th claim while the world shakes. */

@@ -14,6 +14,8 @@ export class ShakyChain {
   private readonly net: LocalNet;
   private readonly folder = mkdtempSync(path.join(tmpdir(), 'assay-chain-'));
   private successor: Anvil | undefined;
+  /** Height at which it came back: Anvil holds no state of blocks before. */
+  private since = 0n;
 
   constructor(net: LocalNet) {
     this.net = net;
@@ -36,10 +38,12 @@ export class ShakyChain {
     await pause(milliseconds.away);
     const port = Number(new URL(this.net.rpc).port);
     this.successor = await startAnvil({ port, accounts: ACCOUNTS, blockTime: 1, arguments: ['--load-state', file] });
+    this.since = await this.net.client.getBlockNumber();
   }
 
   /** The last blocks are replaced by others. @param keeps whether what was in them waits for a block again, or is gone */
   async reorganised(blocks: number, keeps: boolean): Promise<void> {
+    while ((await this.net.client.getBlockNumber()) < this.since + BigInt(blocks) + 1n) await pause(500);
     const hashes: Hex[] = [];
     const head = Number(await this.rpc('eth_blockNumber'));
     for (let number = head - blocks + 1; number <= head; number++) {
