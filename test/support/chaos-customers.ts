@@ -7,8 +7,8 @@ import { readPrice } from '../../contracts/client/board/read.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
 import { TENSOR_ROOTS } from '../../core/dispute/units.ts';
-import type { ChaosPlan } from './chaos.ts';
 import type { ChaosNode } from './chaos-node.ts';
+import type { ChaosPlan } from './chaos-plan.ts';
 import type { Asked } from './role-net.ts';
 
 export interface HttpAnswer {

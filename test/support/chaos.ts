@@ -2,24 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ChaosCustomers } from './chaos-customers.ts';
 import { faultsOf } from './chaos-faults.ts';
 import { ChaosNode } from './chaos-node.ts';
+import type { ChaosPlan } from './chaos-plan.ts';
 import { type Accounts, checkChain, checkReceipts, settleChain } from './chaos-verdict.ts';
 import { Random } from './random.ts';
-
-export interface ChaosPlan {
-  readonly seed: number;
-  /** Asked on chain at the optimistic tier. */
-  readonly requests: number;
-  /** Asked on chain at the zk tier. */
-  readonly proofs: number;
-  /** Asked over HTTP, each under a key of its own, a few at the same time. */
-  readonly receipts: number;
-  /** Every so many-th claim is demanded of. */
-  readonly demandEvery: number;
-  /** Faults, one after the other; each kind once before any a second time. */
-  readonly faults: number;
-  /** Seconds over which questions are spread; about what the faults take. */
-  readonly seconds: number;
-}
 
 export interface ChaosReport extends Accounts {
   readonly seed: number;
