@@ -2,7 +2,7 @@ import type { Case, CaseTensor } from '../core/cases.ts';
 import { AssayError } from '../core/errors.ts';
 import type { Program, TensorInterface } from '../core/program/types.ts';
 import { TYPE_MAXIMUM, TYPE_MINIMUM, type TypedArray } from '../core/tensor.ts';
-import { prepareInput } from '../core/values.ts';
+import { givenFor, prepareInput } from '../core/values.ts';
 
 /** A case's inputs as the program takes them, and how many values lay outside what it can hold. */
 export interface ProgramInput {
@@ -20,7 +20,7 @@ export function programInput(program: Program, given: Case): ProgramInput {
   const { inputs } = program.interface;
   const clipped = new Map<string, number>();
   for (const wanted of inputs) {
-    const tensor = given.inputs.find(({ name }) => name === wanted.name) ?? (inputs.length === 1 ? given.inputs[0] : undefined);
+    const tensor = givenFor(wanted, inputs.length === 1, given.inputs);
     if (tensor === undefined) {
       throw new AssayError(`The case has no value for the input '${wanted.name}'`, {
         code: 'INPUT_SHAPE',
@@ -36,7 +36,7 @@ export function programInput(program: Program, given: Case): ProgramInput {
 }
 
 /** Dimensions of one are left out of the comparison: [28, 28] is a fair way to write [1, 1, 28, 28]. */
-function checkShape(wanted: TensorInterface, given: CaseTensor): void {
+function checkShape(wanted: TensorInterface, given: Pick<CaseTensor, 'dims' | 'data'>): void {
   const essential = (dims: readonly number[]): string => dims.filter((dim) => dim !== 1).join('x');
   if (essential(wanted.dims) === essential(given.dims)) return;
   throw new AssayError(`The input '${wanted.name}' has the wrong shape`, {
@@ -46,7 +46,7 @@ function checkShape(wanted: TensorInterface, given: CaseTensor): void {
   });
 }
 
-function countOutside(wanted: TensorInterface, given: CaseTensor): number {
+function countOutside(wanted: TensorInterface, given: Pick<CaseTensor, 'dims' | 'data'>): number {
   // Half a step beyond the ends still rounds to them.
   const lows = wanted.scales.map((scale, i) => (TYPE_MINIMUM[wanted.type] - wanted.zeroPoints[i]! - 0.5) * scale);
   const highs = wanted.scales.map((scale, i) => (TYPE_MAXIMUM[wanted.type] - wanted.zeroPoints[i]! + 0.5) * scale);

@@ -51,15 +51,48 @@ export function dequantizeTensor(tensor: TensorInterface, integers: ArrayLike<nu
   });
 }
 
+const BETWEEN = ', ';
+const MORE = '…';
+const MAX_NAME = 256;
+
+/** Name of a tensor that several inputs of a model are joined in. Where it gets too long only the tensor itself can be named. */
+export function joinedName(parts: readonly string[]): string {
+  const whole = parts.join(BETWEEN);
+  return whole.length <= MAX_NAME ? whole : `${whole.slice(0, MAX_NAME - 1)}${MORE}`;
+}
+
+type Given = Pick<CaseTensor, 'name' | 'data'>;
+
+/**
+ * The tensor that a case gives for an input of the program: by its name, as the only one of both, or joined from the inputs of the model that
+ * the program's input stands for. Undefined where there is none.
+ */
+export function givenFor<T extends Given>(
+  wanted: TensorInterface,
+  isOnly: boolean,
+  inputs: readonly T[],
+): T | (Given & { dims: readonly number[] }) | undefined {
+  const named = (name: string): T | undefined => inputs.find((input) => input.name === name);
+  const direct = named(wanted.name) ?? (isOnly && inputs.length === 1 ? inputs[0] : undefined);
+  if (direct !== undefined) return direct;
+  const parts = wanted.name.split(BETWEEN).map(named);
+  if (parts.length < 2 || !parts.every((part) => part !== undefined)) return undefined;
+  const data = new Float64Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let from = 0;
+  for (const part of parts) {
+    data.set(part.data, from);
+    from += part.data.length;
+  }
+  return { name: wanted.name, dims: [data.length], data };
+}
+
 /**
  * The customer's side of a request: a case's float inputs as the integers of the program's inputs, in its order.
  * @throws AssayError INPUT_VALUES when an input is missing or does not fit
  */
-export function prepareInput(program: Program, inputs: readonly Pick<CaseTensor, 'name' | 'data'>[]): TypedArray[] {
+export function prepareInput(program: Program, inputs: readonly Given[]): TypedArray[] {
   return program.interface.inputs.map((wanted) => {
-    const given =
-      inputs.find((input) => input.name === wanted.name) ??
-      (program.interface.inputs.length === 1 && inputs.length === 1 ? inputs[0] : undefined);
+    const given = givenFor(wanted, program.interface.inputs.length === 1, inputs);
     if (given === undefined) {
       throw new AssayError(`No value for the input '${wanted.name}'`, {
         code: 'INPUT_VALUES',

@@ -31,6 +31,8 @@ export interface Graph {
   readonly outputs: readonly GraphValue[];
   readonly constants: ReadonlyMap<string, Tensor>;
   readonly opsets: ReadonlyMap<string, number>;
+  /** Constants of strings, which `constants` has as positions in these lists: the labels of classes. */
+  readonly strings?: ReadonlyMap<string, readonly string[]>;
   /** Of a subgraph: names it uses from outside. They stand behind the own inputs of the node that holds it. */
   readonly captures?: readonly string[];
 }

@@ -9,6 +9,7 @@ import {
   type GraphMessage,
   type ModelMessage,
   type NodeMessage,
+  type TensorMessage,
   toNumber,
   type ValueInfoMessage,
 } from './schema.ts';
@@ -21,6 +22,9 @@ const MAX_DEPTH = 8;
 const MIN_OPSET = 6;
 const MAX_OPSET = 25;
 const SUPPORTED_DOMAINS = new Set(['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']);
+
+/** Element types by number. */
+const [INT64, STRING] = [7, 8];
 
 const text = new TextDecoder('utf-8', { fatal: false });
 
@@ -62,8 +66,14 @@ function readGraph(message: GraphMessage, setting: Setting): Graph {
     refuse(`the graph has ${message.node.length} nodes, more than ${MAX_NODES}`, { nodes: message.node.length });
   if (message.sparseInitializer.length > 0) refuse('sparse initializers are not supported', {}, 'store the weights densely');
   const constants = new Map<string, Tensor>();
+  const strings = new Map<string, readonly string[]>();
   for (const initializer of message.initializer) {
-    constants.set(initializer.name, parseTensor(initializer, `initializer '${initializer.name}'`, setting.externalData));
+    if (initializer.dataType === STRING) {
+      const labels = initializer.stringData.map(string);
+      strings.set(initializer.name, labels);
+      constants.set(initializer.name, int64(labels.map((_, i) => i)));
+      requireLabels(message, initializer);
+    } else constants.set(initializer.name, parseTensor(initializer, `initializer '${initializer.name}'`, setting.externalData));
   }
   const nodes = message.node.map((node, position) => readNode(node, position, setting));
   const computed: GraphNode[] = [];
@@ -71,14 +81,23 @@ function readGraph(message: GraphMessage, setting: Setting): Graph {
     if (node.operator === 'Constant' && node.domain === '') constants.set(node.outputs[0] ?? '', constantOf(node));
     else computed.push(node);
   }
-  const inputs = message.input.filter((input) => !constants.has(input.name)).map(readValue);
-  const outputs = message.output.map(readValue);
+  const inputs = message.input.filter((input) => !constants.has(input.name)).map((value) => readValue(value));
+  const outputs = message.output.map((value) => readValue(value, true));
   if (outputs.length === 0) refuse('the graph has no output');
   if (outputs.some((output) => output.name === '')) refuse('an output of the graph has no name');
   const captures = new Set<string>();
   const capture = setting.depth === 0 ? undefined : (name: string) => captures.add(name);
   const ordered = executionOrder(computed, inputs, outputs, constants, message, capture);
-  return { nodes: ordered, inputs, outputs, constants, opsets: setting.opsets, captures: [...captures] };
+  const labels = strings.size === 0 ? {} : { strings };
+  return { nodes: ordered, inputs, outputs, constants, opsets: setting.opsets, captures: [...captures], ...labels };
+}
+
+/** Labels of classes are looked up by their position and nothing else: other uses of strings are refused. */
+function requireLabels(graph: GraphMessage, { name, dataType, dims }: TensorMessage): void {
+  const isLookup = ({ domain, opType, input }: NodeMessage): boolean =>
+    domain === 'ai.onnx.ml' && opType === 'ArrayFeatureExtractor' && input[0] === name && input[1] !== name;
+  if (dims.length !== 1 || graph.node.some((node) => node.input.includes(name) && !isLookup(node)))
+    elementType(dataType, `initializer '${name}'`);
 }
 
 function decodeFile(bytes: Uint8Array): ModelMessage {
@@ -198,10 +217,12 @@ function constantOf(node: GraphNode): Tensor {
   refuse(`node '${node.name}' (Constant) holds no dense numeric value`, { node: node.name, operator: 'Constant' });
 }
 
-function readValue(message: ValueInfoMessage): GraphValue {
+/** @param isOutput strings are answered as positions in the list of labels */
+function readValue(message: ValueInfoMessage, isOutput = false): GraphValue {
   const tensorType = message.type?.tensorType;
   if (tensorType === undefined || tensorType === null) return { name: message.name, type: undefined, dims: undefined };
-  const type = tensorType.elemType === 0 ? undefined : elementType(tensorType.elemType, `value '${message.name}'`);
+  const code = isOutput && tensorType.elemType === STRING ? INT64 : tensorType.elemType;
+  const type = code === 0 ? undefined : elementType(code, `value '${message.name}'`);
   const dims = tensorType.shape?.dim.map((dim) => {
     const value = dim.dimValue === undefined ? 0 : toNumber(dim.dimValue);
     // Zero and negative sizes are what some exporters write for "any".

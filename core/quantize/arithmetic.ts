@@ -132,6 +132,13 @@ function inOneScale(q: Quantizer, first: IntegerTensor, second: IntegerTensor): 
   return [converted(q, first, target), converted(q, second, target)];
 }
 
+/** Of integers that stand for themselves: nothing is rounded, so a constant between two of them separates these. */
+function wholeRow(relation: CompareNode['relation'], c: number): RealRow {
+  if (relation === 'greater') return { a: 1, b: 0, bias: -Math.floor(c) };
+  if (relation === 'greaterOrEqual') return { a: 1, b: 0, bias: 1 - Math.ceil(c) };
+  return Number.isInteger(c) ? { a: 1, b: 0, bias: -c } : { a: 2, b: 0, bias: -(2 * Math.floor(c) + 1) };
+}
+
 /** Clamped differences: `A − B` cut to {0, 1}, or to {−1, 0, 1} and looked up for equality. */
 export function compare(q: Quantizer, node: CompareNode): IntegerTensor {
   const first = integerTensor(q, node.sources[0]!);
@@ -144,7 +151,10 @@ export function compare(q: Quantizer, node: CompareNode): IntegerTensor {
   if (second === undefined) {
     // Units of the source: the row counts integers, whatever their scale.
     scaled = [{ ...first, quantization: { ...first.quantization, scale: 1 } }];
-    rows = Array.from(node.constants, (c) => ({ a: 1, b: 0, bias: plusOne - Math.round(c / first.quantization.scale) }));
+    const isWhole = classOf(q, node.sources[0]!).exact;
+    rows = Array.from(node.constants, (c) =>
+      isWhole ? wholeRow(node.relation, c) : { a: 1, b: 0, bias: plusOne - Math.round(c / first.quantization.scale) },
+    );
   } else {
     scaled = inOneScale(q, first, second).map((t) => ({ ...t, quantization: { ...t.quantization, scale: 1 } }));
     rows = [{ a: 1, b: -1, bias: plusOne }];

@@ -8,8 +8,9 @@ import { Tally } from './ranges.ts';
 const UNEVEN = 4;
 const MAX_COLUMNS = 4096;
 
-/** Whether a node can read columns of different scales: its weights or multipliers take up the difference. */
+/** Whether a node can read columns of different scales: its weights, multipliers or thresholds take up the difference. */
 function readsColumns(node: NetNode, columns: number): boolean {
+  if (node.kind === 'tree') return node.features === columns;
   if (node.kind === 'linear') {
     const { window: w } = node;
     return w.channels === columns && w.kernelHeight * w.kernelWidth === 1 && w.padTop + w.padLeft === 0;
@@ -26,7 +27,7 @@ function readsColumns(node: NetNode, columns: number): boolean {
 export function columnQuantizations(q: Quantizer, id: number, node: InputNode, own: QuantizationClass): Quantization[] | undefined {
   const columns = node.dims.at(-1) ?? 1;
   const isOutput = q.net.outputs.some((output) => output.node === id);
-  if (columns < 2 || columns > MAX_COLUMNS || isOutput || own.exact || own.members.length > 1 || own.type === 'i32') return undefined;
+  if (columns < 2 || columns > MAX_COLUMNS || isOutput || own.exact || own.members.length > 1) return undefined;
   const readers = q.net.nodes.filter(({ sources }) => sources.includes(id));
   if (!readers.every((reader) => readsColumns(reader, columns))) return undefined;
   const tallies = Array.from({ length: columns }, () => new Tally());
@@ -34,6 +35,10 @@ export function columnQuantizations(q: Quantizer, id: number, node: InputNode, o
     values[id]!.forEach((v, e) => {
       tallies[e % columns]!.add(v, true);
     });
+  // A column must reach every threshold that it is held against, whatever calibration saw of it.
+  for (const reader of readers)
+    if (reader.kind === 'tree')
+      for (const { feature, threshold, leaf } of reader.trees.flat()) if (!leaf) tallies[feature]!.add(threshold, true);
   const ranges = tallies.map((tally) => tally.range());
   const spans = ranges.map(({ low, high }) => high - low).filter((span) => span > 0);
   if (spans.length < 2 || Math.max(...spans) < UNEVEN * Math.min(...spans)) return undefined;

@@ -1,9 +1,19 @@
-import type { ArgNode, GatherNode, LookupNode, MapNode, MaxNode, SelectNode, TreeNetNode, UnaryNode } from '../onnx/lower/net.ts';
+import type {
+  ArgNode,
+  GatherNode,
+  LookupNode,
+  MapNode,
+  MaxNode,
+  SelectNode,
+  TreeBranch,
+  TreeNetNode,
+  UnaryNode,
+} from '../onnx/lower/net.ts';
 import { refuse } from '../onnx/refuse.ts';
 import { encodeMap } from '../ops/map.ts';
 import { encodeTreeNodes } from '../ops/tree.ts';
 import { allocate, type ElementType, TYPE_MAXIMUM, toBytes } from '../tensor.ts';
-import type { IntegerTensor } from './emitter.ts';
+import type { IntegerTensor, Quantization } from './emitter.ts';
 import { toInteger, toIntegers } from './integers.ts';
 import { gateRanges } from './mixed.ts';
 import { classOf, converted, inType, integerTensor, type Quantizer, quantizationOf } from './quantizer.ts';
@@ -135,15 +145,33 @@ export function arg(q: Quantizer, id: number, node: ArgNode): IntegerTensor {
   return { position: q.emitter.emit('arg', type, node.length, [source.position], attributes), quantization };
 }
 
+/**
+ * The integer up to which a feature goes left. A value that is the threshold itself is rounded as the threshold is; integers that stand for
+ * themselves are not rounded at all.
+ */
+function integerThreshold(
+  { threshold, strict }: Pick<TreeBranch, 'threshold' | 'strict'>,
+  { scale, zero }: Quantization,
+  isWhole: boolean,
+): number {
+  const last = strict
+    ? (isWhole ? Math.ceil(threshold) : Math.round(threshold / scale)) - 1
+    : isWhole
+      ? Math.floor(threshold)
+      : Math.round(threshold / scale);
+  return Math.min(2147483647, Math.max(-2147483648, last + zero));
+}
+
 export function tree(q: Quantizer, id: number, node: TreeNetNode): IntegerTensor {
   const source = integerTensor(q, node.sources[0]!);
-  const { scale, zero } = source.quantization;
+  const isWhole = classOf(q, node.sources[0]!).exact;
   const nodes = Math.max(...node.trees.map((branches) => branches.length));
   if (nodes > 32768) refuse(`'${node.label}' has a tree of ${nodes} nodes, more than 32768`, { node: node.label, nodes });
   const padded = node.trees.flatMap((branches) =>
     Array.from({ length: nodes }, (_, i) => {
-      const { feature, threshold, left, right } = branches[i] ?? { feature: 0, threshold: 0, left: i, right: i };
-      return { feature, left, right, threshold: Math.min(2147483647, Math.max(-2147483648, Math.round(threshold / scale) + zero)) };
+      const { feature, left, right, ...own } = branches[i] ?? { feature: 0, threshold: 0, strict: false, left: i, right: i };
+      const quantization = source.channels?.[feature] ?? source.quantization;
+      return { feature, left, right, threshold: integerThreshold(own, quantization, isWhole) };
     }),
   );
   const type: ElementType = nodes <= 256 ? 'u8' : 'i16';

@@ -16,7 +16,19 @@ export interface Scored {
 }
 
 export function inputValues(net: Net, feeds: ReadonlyMap<string, Tensor>): Values[] {
-  return net.nodes.filter((node): node is InputNode => node.kind === 'input').map((node) => feeds.get(node.name)!.data);
+  return net.nodes
+    .filter((node): node is InputNode => node.kind === 'input')
+    .map(({ parts, length }) => {
+      if (parts.length === 1) return feeds.get(parts[0]!)!.data;
+      const values = new Float64Array(length);
+      let from = 0;
+      for (const part of parts) {
+        const { data } = feeds.get(part)!;
+        values.set(data, from);
+        from += data.length;
+      }
+      return values;
+    });
 }
 
 /** One value is a label; several are votes. */

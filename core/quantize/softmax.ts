@@ -1,7 +1,8 @@
 import type { SoftmaxNode } from '../onnx/lower/net.ts';
 import { folding } from '../onnx/lower/net.ts';
+import { magnitude } from '../ops/operation.ts';
 import { encodeRescaleRows } from '../ops/rescale.ts';
-import { toBytes } from '../tensor.ts';
+import { TYPE_MAXIMUM, TYPE_MINIMUM, toBytes } from '../tensor.ts';
 import type { IntegerTensor, Quantization } from './emitter.ts';
 import { classOf, inType, type Quantizer, quantizationOf, rescaleRows } from './quantizer.ts';
 
@@ -12,7 +13,7 @@ const LOG_ENTRIES = 16384;
 
 /**
  * Softmax over rows in five instructions: row maximum, difference to it, exponentials by table, their sum, the quotient.
- * LogSoftmax subtracts a table's logarithm of the sum instead.
+ * LogSoftmax subtracts the maximum and a table's logarithm of the sum instead.
  */
 export function softmaxProgram(q: Quantizer, id: number, node: SoftmaxNode): IntegerTensor {
   const source = inType(q, node.sources[0]!, ['i16', 'u8', 'i32']);
@@ -53,7 +54,7 @@ export function softmaxProgram(q: Quantizer, id: number, node: SoftmaxNode): Int
   const window = folding(rows, width, 1);
   const sum = { zeroPoint: 0, multiplier: 1, shift: 0, bias: 0, low: 0, high: 2147483647 };
   const total = q.emitter.emit('sum', 'i32', rows, [powers], { ...window, ...sum });
-  if (node.logarithm) return logarithm(q, id, node, difference, total, one);
+  if (node.logarithm) return logarithm(q, id, node, { source, highest, total, one });
   const own = classOf(q, id);
   own.quantization ??= { type: own.type, scale: own.type === 'u8' ? 1 / 255 : 1 / 32767, zero: 0 };
   const out = quantizationOf(q, id);
@@ -62,14 +63,28 @@ export function softmaxProgram(q: Quantizer, id: number, node: SoftmaxNode): Int
     zeroPoint: 0,
     innerB: width,
     offset: out.zero,
-    low: out.type === 'u8' ? 0 : -32768,
-    high: out.type === 'u8' ? 255 : 32767,
+    ...ends(out),
   };
   return { position: q.emitter.emit('divide', out.type, length, [powers, total], attributes), quantization: out };
 }
 
-/** `difference − ln(sum)`, the sum lying between one and `width` times one. */
-function logarithm(q: Quantizer, id: number, node: SoftmaxNode, difference: number, total: number, one: number): IntegerTensor {
+function ends({ type }: Quantization): { low: number; high: number } {
+  return { low: TYPE_MINIMUM[type], high: TYPE_MAXIMUM[type] };
+}
+
+const PLAIN = { channels: 1, channelInner: 1, zeroPointA: 0, zeroPointB: 0 };
+
+interface Row {
+  readonly source: IntegerTensor;
+  /** Position of the rows' largest values, in the quantization of the source. */
+  readonly highest: number;
+  /** Position of the rows' sums of exponentials, in units of 1 / one. */
+  readonly total: number;
+  readonly one: number;
+}
+
+/** `x − (maximum + ln(sum))`, the sum lying between one and `width` times one: not cut off where the exponentials are. */
+function logarithm(q: Quantizer, id: number, node: SoftmaxNode, { source, highest, total, one }: Row): IntegerTensor {
   const rows = node.length / node.width;
   const out = quantizationOf(q, id);
   const unit = (node.width * one) / (LOG_ENTRIES - 1);
@@ -92,22 +107,25 @@ function logarithm(q: Quantizer, id: number, node: SoftmaxNode, difference: numb
     { offset: 0, entries: LOG_ENTRIES, width: 1, channels: 1, channelInner: 1 },
     toBytes(values),
   );
-  const last = rescaleRows([{ a: 1, b: -1, bias: 0 }], { type: 'i16', scale: STEP, zero: 0 }, logarithms, out);
+  const from = source.quantization;
+  const greatest = magnitude(from.type, from.zero) * from.scale + Math.log(node.width * 1.01);
+  const level: Quantization = { type: 'i32', scale: Math.max(Math.min(from.scale, out.scale) / 64, greatest / 2 ** 30), zero: 0 };
+  const raised = rescaleRows([{ a: 1, b: 1, bias: 0 }], from, logarithms, level);
+  const levels = q.emitter.emit(
+    'rescale',
+    'i32',
+    rows,
+    [highest, table],
+    { ...PLAIN, shift: raised.shift, zeroPointA: from.zero, innerB: 1, low: TYPE_MINIMUM.i32, high: TYPE_MAXIMUM.i32 },
+    encodeRescaleRows(raised.rows),
+  );
+  const last = rescaleRows([{ a: 1, b: -1, bias: 0 }], from, level, out);
   const position = q.emitter.emit(
     'rescale',
     out.type,
     node.length,
-    [difference, table],
-    {
-      channels: 1,
-      channelInner: 1,
-      shift: last.shift,
-      zeroPointA: 0,
-      zeroPointB: 0,
-      innerB: node.width,
-      low: out.type === 'u8' ? 0 : -32768,
-      high: out.type === 'u8' ? 255 : 32767,
-    },
+    [source.position, levels],
+    { ...PLAIN, shift: last.shift, zeroPointA: from.zero, innerB: node.width, ...ends(out) },
     encodeRescaleRows(last.rows),
   );
   return { position, quantization: out };

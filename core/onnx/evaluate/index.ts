@@ -49,7 +49,7 @@ function evaluateExpanded(node: GraphNode, inputs: readonly (Tensor | undefined)
   const expansion = expansionOf(node);
   if (expansion === undefined || (evaluatorOf(node) !== undefined && expansion.replaces !== true)) return undefined;
   const given = inputs.map((value, i) => value && { name: node.inputs[i]!, dims: value.dims, type: value.type, constant: value });
-  const expanded = expandNode(expansion, node, given);
+  const expanded = expandNode(expansion, node, given, evaluateNode);
   if (expanded === undefined) return undefined;
   const constants = new Map(expanded.constants);
   for (const value of given) if (value !== undefined) constants.set(value.name, value.constant);

@@ -1,4 +1,4 @@
-import { type GraphNode, intAttribute, intsAttribute, stringAttribute, stringsAttribute } from '../graph.ts';
+import { type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { allocate, isFloat, type Tensor, tensor } from '../tensor.ts';
 import { sigmoid } from './functions.ts';
@@ -110,12 +110,10 @@ function linearScores(model: LinearModel, row: ArrayLike<number>): number[] {
   });
 }
 
-export function classLabels(node: GraphNode, count: number): { labels: readonly number[]; strings: readonly string[] | undefined } {
+/** Labels that are numbers; positions where they are strings. */
+export function classLabels(node: GraphNode, count: number): readonly number[] {
   const integers = intsAttribute(node, 'classlabels_ints') ?? intsAttribute(node, 'classlabels_int64s');
-  return {
-    labels: integers?.length ? integers : Array.from({ length: count }, (_, i) => i),
-    strings: stringsAttribute(node, 'classlabels_strings'),
-  };
+  return integers?.length ? integers : Array.from({ length: count }, (_, i) => i);
 }
 
 const linearClassifier: Evaluate = (node, inputs) => {
@@ -124,7 +122,7 @@ const linearClassifier: Evaluate = (node, inputs) => {
   const model = linearModel(node, width);
   const transform = stringAttribute(node, 'post_transform', 'NONE');
   const binary = model.targets === 1;
-  const { labels } = classLabels(node, binary ? 2 : model.targets);
+  const labels = classLabels(node, binary ? 2 : model.targets);
   const chosen = allocate('int64', rows);
   const scores: number[] = [];
   for (let r = 0; r < rows; r++) {

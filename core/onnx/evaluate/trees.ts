@@ -24,7 +24,6 @@ export interface Ensemble {
   readonly maximum: boolean;
   /** Integer class labels of a classifier; undefined for string labels (positions are used) and regressors. */
   readonly labels: readonly number[] | undefined;
-  readonly stringLabels: readonly string[] | undefined;
   readonly binary: boolean;
 }
 
@@ -95,7 +94,6 @@ export function readEnsemble(node: GraphNode): Ensemble {
     minimum: aggregate === 'MIN',
     maximum: aggregate === 'MAX',
     labels: labels?.length ? labels : undefined,
-    stringLabels,
     binary: classifier && classes === 2 && highest === 0,
   };
 }

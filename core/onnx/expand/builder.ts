@@ -15,17 +15,22 @@ export interface Given {
 /** Operator set that the replacing nodes are written in. */
 const OPSET = 21;
 
+/** Runs one operator on known values. */
+export type Run = (node: GraphNode, inputs: readonly (Tensor | undefined)[]) => readonly Tensor[];
+
 /** Collects the plain operators that stand for one node. */
 export class Builder {
   readonly node: GraphNode;
   readonly nodes: GraphNode[] = [];
   readonly constants = new Map<string, Tensor>();
+  readonly run: Run;
   private readonly given: readonly (Given | undefined)[];
   private readonly prefix: string;
   private count = 0;
 
-  constructor(node: GraphNode, given: readonly (Given | undefined)[]) {
+  constructor(node: GraphNode, given: readonly (Given | undefined)[], run: Run) {
     this.node = node;
+    this.run = run;
     this.given = given;
     // Output names are unique in a graph, node names need not be.
     this.prefix = node.outputs.find((name) => name !== '') ?? node.name;

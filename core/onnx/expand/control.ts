@@ -1,7 +1,9 @@
 import { type Graph, type GraphNode, graphAttribute, intAttribute, intsAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { normalizeAxis } from '../tensor.ts';
+import { int64, normalizeAxis, type Tensor, tensor } from '../tensor.ts';
 import type { Builder, Expansion } from './builder.ts';
+
+const TRUE = tensor('bool', [], [1]);
 
 /** Rounds that a loop may take: each is written out. */
 const MOST_ROUNDS = 1024;
@@ -73,19 +75,94 @@ function goesOn(body: Graph): boolean {
   }
 }
 
+/** A counter and what is made of it is small. */
+const MOST_FORECAST = 4096;
+
+/**
+ * Tells after every round whether a loop goes on, where that follows from constants: a counter that Keras's recurrent layers carry along, held
+ * against the number of steps.
+ */
+class Forecast {
+  private readonly b: Builder;
+  private readonly body: Graph;
+  private readonly needed: readonly GraphNode[];
+  private readonly fixed = new Map<string, Tensor>();
+  private readonly state = new Map<string, Tensor>();
+
+  constructor(b: Builder, body: Graph, own: number) {
+    this.b = b;
+    this.body = body;
+    this.needed = conditionNodes(body);
+    const keep = (to: Map<string, Tensor>, name: string | undefined, position: number): void => {
+      const value = b.optional(position)?.constant;
+      if (name !== undefined && value !== undefined && value.data.length <= MOST_FORECAST) to.set(name, value);
+    };
+    for (const [name, value] of body.constants) this.fixed.set(name, value);
+    body.captures?.forEach((name, i) => {
+      keep(this.fixed, name, own + i);
+    });
+    for (let i = 2; i < own; i++) keep(this.state, body.inputs[i]?.name, i);
+  }
+
+  /** Carries the known state over one round. */
+  goesOnAfter(round: number): boolean {
+    const { b, body } = this;
+    const values = new Map([
+      ...this.fixed,
+      ...this.state,
+      [body.inputs[0]?.name ?? '', int64([round])],
+      [body.inputs[1]?.name ?? '', TRUE],
+    ]);
+    for (const node of this.needed) {
+      const inputs = node.inputs.map((name) => (name === '' ? undefined : values.get(name)));
+      if (node.inputs.some((name, i) => name !== '' && inputs[i] === undefined)) continue;
+      b.run(node, inputs).forEach((value, i) => {
+        if (value.data.length <= MOST_FORECAST) values.set(node.outputs[i] ?? '', value);
+      });
+    }
+    const answer = values.get(body.outputs[0]?.name ?? '');
+    if (answer === undefined)
+      refuseNode(b.node, 'how often the loop runs depends on what it computes', {}, 'export it with a fixed number of rounds');
+    for (let i = 2; i < body.inputs.length; i++) {
+      const next = values.get(body.outputs[i - 1]?.name ?? '');
+      if (next === undefined) this.state.delete(body.inputs[i]!.name);
+      else this.state.set(body.inputs[i]!.name, next);
+    }
+    return answer.data[0] !== 0;
+  }
+}
+
+/** Nodes that the condition depends on, in this round or through the state in later ones. */
+function conditionNodes(body: Graph): GraphNode[] {
+  const wanted = new Set<string>();
+  const open = [body.outputs[0]?.name ?? ''];
+  while (open.length > 0) {
+    const name = open.pop()!;
+    if (wanted.has(name)) continue;
+    wanted.add(name);
+    const position = body.inputs.findIndex((input) => input.name === name);
+    const carried = position >= 2 ? body.outputs[position - 1]?.name : undefined;
+    if (carried !== undefined) open.push(carried);
+    for (const node of body.nodes) if (node.outputs.includes(name)) open.push(...node.inputs);
+  }
+  return body.nodes.filter((node) => node.outputs.some((name) => wanted.has(name)));
+}
+
 function loop(b: Builder): readonly string[] {
   const { node } = b;
   const body = bodyOf(b, 'body');
   const { own, captured } = capturedBy(b, [body]);
   const count = own[0] ? b.value(0).data[0]! : Number.POSITIVE_INFINITY;
   const enters = own[1] ? b.value(1).data[0] !== 0 : true;
-  if (enters && count > 0 && !goesOn(body))
-    refuseNode(node, 'how often the loop runs depends on what it computes', {}, 'export it with a fixed number of rounds');
   const rounds = enters ? count : 0;
-  if (rounds > MOST_ROUNDS) refuseNode(node, `${rounds} rounds are more than ${MOST_ROUNDS}`, { rounds });
+  const forecast = goesOn(body) ? undefined : new Forecast(b, body, own.length);
+  if (rounds > MOST_ROUNDS && forecast === undefined) refuseNode(node, `${rounds} rounds are more than ${MOST_ROUNDS}`, { rounds });
   let state = own.slice(2);
   const scanned: string[][] = node.outputs.slice(state.length).map(() => []);
-  for (let round = 0; round < rounds; round++) {
+  let goes = true;
+  for (let round = 0; round < rounds && goes; round++) {
+    if (round === MOST_ROUNDS) refuseNode(node, `its rounds are more than ${MOST_ROUNDS}`);
+    goes = forecast?.goesOnAfter(round) ?? true;
     const results = inline(b, body, [b.scalar(round, 'int64'), own[1] || b.scalar(1, 'bool'), ...state], captured[0]!);
     const width = state.length;
     state = results.slice(1, 1 + width);

@@ -1,4 +1,4 @@
-import { evaluateGraph, type Feeds } from '../evaluate/index.ts';
+import { evaluateGraph, evaluateNode, type Feeds } from '../evaluate/index.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { refuse } from '../refuse.ts';
 import type { Tensor } from '../tensor.ts';
@@ -51,6 +51,7 @@ export function expandGraph(graph: Graph, feeds: Feeds): Graph {
           expansion,
           node,
           node.inputs.map((name) => (name === '' ? undefined : given(name))),
+          evaluateNode,
         );
       if (expanded === undefined) return [node];
       changed = true;

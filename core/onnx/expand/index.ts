@@ -3,7 +3,7 @@ import type { GraphNode } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import type { Tensor } from '../tensor.ts';
 import { ATTENTION } from './attention.ts';
-import { Builder, type Expansion, type Given } from './builder.ts';
+import { Builder, type Expansion, type Given, type Run } from './builder.ts';
 import { CONTRACTION } from './contraction.ts';
 import { CONTROL } from './control.ts';
 import { ELEMENTWISE_EXPANSIONS } from './elementwise.ts';
@@ -60,8 +60,8 @@ function attempt(expansion: Expansion, b: Builder): readonly string[] | undefine
 }
 
 /** The plain nodes that stand for one node, ending in its outputs; undefined where it is plain already. */
-export function expandNode(expansion: Expansion, node: GraphNode, given: readonly (Given | undefined)[]): Expanded | undefined {
-  const b = new Builder(node, given);
+export function expandNode(expansion: Expansion, node: GraphNode, given: readonly (Given | undefined)[], run: Run): Expanded | undefined {
+  const b = new Builder(node, given, run);
   const results = attempt(expansion, b);
   if (results === undefined) return undefined;
   const made = new Set(b.nodes.flatMap((inner) => inner.outputs));

@@ -1,63 +1,21 @@
-import { type GraphNode, intAttribute, intsAttribute, stringAttribute, tensorAttribute } from '../graph.ts';
+import { type GraphNode, intAttribute, intsAttribute, tensorAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
-import { elementCount, type Tensor, tensor } from '../tensor.ts';
+import { elementCount, tensor } from '../tensor.ts';
 import type { Builder, Expansion } from './builder.ts';
+import { svmClassifier, svmRegressor } from './support-vectors.ts';
 
 function floats(node: GraphNode, name: string): readonly number[] {
   return intsAttribute(node, name) ?? [];
 }
 
-/** Rows of an input [.., features]. */
-function rowsOf(b: Builder): { name: string; rows: number; features: number } {
-  const { name, dims } = b.input(0);
-  const features = dims[dims.length - 1] ?? refuseNode(b.node, 'the input has no features');
-  const rows = elementCount(dims) / features;
-  return { name: b.op('Cast', [b.reshape(name, [rows, features])], { to: 1 }), rows, features };
-}
-
-/** Values of the kernel between every row and every support vector: [rows, vectors]. */
-function kernels(b: Builder, x: string, vectors: Tensor): string {
-  const { node } = b;
-  const [count, features] = vectors.dims as [number, number];
-  const [gamma = 0, offset = 0, degree = 1] = floats(node, 'kernel_params');
-  const turned = Float32Array.from({ length: count * features }, (_, e) => vectors.data[(e % count) * features + Math.floor(e / count)]!);
-  const products = b.op('MatMul', [x, b.tensor(tensor('float32', [features, count], turned))]);
-  const affine = (): string => b.op('Add', [b.op('Mul', [products, b.scalar(gamma)]), b.scalar(offset)]);
-  switch (stringAttribute(node, 'kernel_type', 'LINEAR')) {
-    case 'LINEAR':
-      return products;
-    case 'POLY':
-      return b.op('Pow', [affine(), b.scalar(degree)]);
-    case 'SIGMOID':
-      return b.op('Tanh', [affine()]);
-    case 'RBF': {
-      // |x − v|² = |x|² − 2·x·v + |v|²
-      const own = b.op('ReduceSumSquare', [x, b.ints([1])], { keepdims: 1 });
-      const norms = Array.from({ length: count }, (_, v) =>
-        Array.from({ length: features }, (_, i) => vectors.data[v * features + i]! ** 2).reduce((sum, square) => sum + square, 0),
-      );
-      const mixed = b.op('Add', [b.op('Mul', [products, b.scalar(-2)]), b.tensor(tensor('float32', [count], norms))]);
-      return b.op('Exp', [b.op('Mul', [b.op('Add', [mixed, own]), b.scalar(-gamma)])]);
-    }
-    default:
-      return refuseNode(node, `the kernel '${stringAttribute(node, 'kernel_type', '')}' is not supported`);
-  }
-}
-
-function svmRegressor(b: Builder): readonly string[] {
-  const { node } = b;
-  const { name, features } = rowsOf(b);
-  const coefficients = floats(node, 'coefficients');
-  const vectors = floats(node, 'support_vectors');
-  const count = intAttribute(node, 'n_supports', 0);
-  if (count > 0 && vectors.length !== count * features) refuseNode(node, `${vectors.length} values of ${count} support vectors`);
-  if (stringAttribute(node, 'post_transform', 'NONE') !== 'NONE') refuseNode(node, 'a post transform is not supported');
-  const values = count > 0 ? kernels(b, name, tensor('float32', [count, features], vectors)) : name;
-  const weights = b.tensor(tensor('float32', [count > 0 ? count : features, 1], coefficients));
-  const score = b.op('Add', [b.op('MatMul', [values, weights]), b.scalar(floats(node, 'rho')[0] ?? 0)]);
-  if (intAttribute(node, 'one_class', 0) === 0) return [score];
-  const inside = b.op('Cast', [b.op('Greater', [score, b.scalar(0)])], { to: 1 });
-  return [b.op('Sub', [b.op('Mul', [inside, b.scalar(2)]), b.scalar(1)])];
+/** The columns that an index names, as exporters look up a class by its position; the index may vary. */
+function featureExtractor(b: Builder): readonly string[] | undefined {
+  const [x, index] = [b.input(0), b.input(1)];
+  if (index.constant !== undefined) return undefined;
+  const [width, count] = [x.dims.at(-1) ?? 1, elementCount(index.dims)];
+  const rows = elementCount(x.dims) / width;
+  const picked = b.op('Gather', [b.reshape(x.name, [rows, width]), b.reshape(index.name, [count])], { axis: 1 });
+  return [b.reshape(picked, [...(x.dims.length > 1 ? x.dims.slice(0, -1) : [1]), count])];
 }
 
 /** Inputs of a program are numbers, so there is nothing to replace unless a number stands for "missing". */
@@ -198,10 +156,12 @@ function treeEnsemble(b: Builder): readonly string[] {
 }
 
 export const LEARNING_EXPANSIONS: Readonly<Record<string, Expansion>> = {
+  ArrayFeatureExtractor: { expand: featureExtractor },
   FeatureVectorizer: { expand: featureVectorizer },
   Imputer: { expand: imputer },
   LabelEncoder: { expand: labelEncoder },
   OneHotEncoder: { expand: oneHotEncoder },
+  SVMClassifier: { expand: svmClassifier },
   SVMRegressor: { expand: svmRegressor },
   TreeEnsemble: { expand: treeEnsemble },
 };

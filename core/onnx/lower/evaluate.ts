@@ -167,7 +167,11 @@ export function evaluateNetNode(node: NetNode, sources: readonly Values[]): Valu
         const tree = node.trees[e % node.trees.length]!;
         const row = Math.floor(e / node.trees.length) * node.features;
         let at = 0;
-        while (!tree[at]!.leaf) at = x[row + tree[at]!.feature]! <= tree[at]!.threshold ? tree[at]!.left : tree[at]!.right;
+        while (!tree[at]!.leaf) {
+          const { feature, threshold, strict, left, right } = tree[at]!;
+          const value = x[row + feature]!;
+          at = value < threshold || (!strict && value === threshold) ? left : right;
+        }
         out[e] = at;
       }
       return out;

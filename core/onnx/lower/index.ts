@@ -11,6 +11,8 @@ import { ARITHMETIC, lowerScalar } from './arithmetic.ts';
 import { Lowering } from './context.ts';
 import { affine } from './elementwise.ts';
 import { freezeParameters } from './frozen.ts';
+import { lowerInputs } from './inputs.ts';
+import { labelNotes } from './labels.ts';
 import { LEARNING_LOWERINGS } from './learning.ts';
 import { lowerConv, lowerConvTranspose, lowerCumSum, lowerGemm, lowerMatMul } from './linear.ts';
 import { lowerGather, lowerGatherElements, lowerMovement, lowerOneHot } from './movement.ts';
@@ -150,7 +152,7 @@ export function lowerGraph(source: Graph, feeds: Feeds): Net {
   const { graph: fixed, notes } = freezeParameters(source, feeds);
   const plain = expandGraph(fixed, feeds);
   const context = new Lowering();
-  context.notes.push(...notes);
+  context.notes.push(...notes, ...labelNotes(source));
   const types = new Map<string, Tensor>();
   const answers = evaluateGraph(plain, feeds, (name, value) => types.set(name, { ...value, data: value.data.subarray(0, 0) }));
   for (const [name, { data }] of answers)
@@ -169,17 +171,7 @@ export function lowerGraph(source: Graph, feeds: Feeds): Net {
     context.answers.add(output.name);
   }
   for (const [name, constant] of graph.constants) context.values.set(name, { constant });
-  for (const input of graph.inputs) {
-    const value = feeds.get(input.name)!;
-    const integer = !isFloat(value.type);
-    if (integer) {
-      context.integerValued.add(input.name);
-      context.rawIntegers.add(input.name);
-    }
-    if (value.data.length === 0) refuse(`the input '${input.name}' has no elements`, { dims: value.dims.join('x') });
-    const made = context.add({ kind: 'input', length: value.data.length, sources: [], name: input.name, dims: value.dims, integer });
-    context.values.set(input.name, context.whole(made, value.dims));
-  }
+  lowerInputs(context, graph, feeds);
   for (const node of graph.nodes) {
     lowerNode(context, node);
     const quantizes =

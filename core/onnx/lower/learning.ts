@@ -13,28 +13,18 @@ import type { Value, View } from './view.ts';
 
 type Lower = (context: Lowering, node: GraphNode) => void;
 
-/** Largest float32 below x: `v < x` is `v ≤ below(x)` for float32 values. */
-function below(x: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setFloat32(0, x);
-  const bits = view.getInt32(0);
-  if (x === 0) return -1.401298464324817e-45;
-  view.setInt32(0, x > 0 ? bits - 1 : bits + 1);
-  return view.getFloat32(0);
-}
-
 function branch(node: GraphNode, from: TreeNode, position: number): TreeBranch {
-  if (from.mode === 'LEAF') return { feature: 0, threshold: 0, left: position, right: position, leaf: true };
-  const { feature, value, whenTrue, whenFalse } = from;
+  if (from.mode === 'LEAF') return { feature: 0, threshold: 0, strict: false, left: position, right: position, leaf: true };
+  const { feature, value: threshold, whenTrue, whenFalse } = from;
   switch (from.mode) {
     case 'BRANCH_LEQ':
-      return { feature, threshold: value, left: whenTrue, right: whenFalse, leaf: false };
+      return { feature, threshold, strict: false, left: whenTrue, right: whenFalse, leaf: false };
     case 'BRANCH_GT':
-      return { feature, threshold: value, left: whenFalse, right: whenTrue, leaf: false };
+      return { feature, threshold, strict: false, left: whenFalse, right: whenTrue, leaf: false };
     case 'BRANCH_LT':
-      return { feature, threshold: below(value), left: whenTrue, right: whenFalse, leaf: false };
+      return { feature, threshold, strict: true, left: whenTrue, right: whenFalse, leaf: false };
     case 'BRANCH_GTE':
-      return { feature, threshold: below(value), left: whenFalse, right: whenTrue, leaf: false };
+      return { feature, threshold, strict: true, left: whenFalse, right: whenTrue, leaf: false };
     default:
       refuseNode(node, `node mode '${from.mode}' is not supported`, { mode: from.mode });
   }
@@ -112,14 +102,8 @@ function transformed(context: Lowering, node: GraphNode, value: Value, transform
   refuseNode(node, `post transform '${transform}' is not supported`, { transform });
 }
 
-/** Class of the largest score, as the model's integer label; string labels come out as positions, which the notes list. */
-function labelOf(
-  context: Lowering,
-  node: GraphNode,
-  value: Value,
-  labels: readonly number[],
-  strings: readonly string[] | undefined,
-): Value {
+/** Class of the largest score, as the model's integer label; string labels come out as positions. */
+function labelOf(context: Lowering, value: Value, labels: readonly number[]): Value {
   const view = context.asView(value);
   const [rows, classes] = view.dims as [number, number];
   const chosen = context.add({
@@ -131,7 +115,6 @@ function labelOf(
     inner: 1,
     minimum: false,
   });
-  if (strings?.length) context.notes.push(`output '${node.outputs[0]}' is the position in the label list ${strings.join(', ')}`);
   if (labels.every((label, i) => label === i)) return context.whole(chosen, [rows]);
   const named = context.add({
     kind: 'lookup',
@@ -187,7 +170,7 @@ const treeClassifier: Lower = (context, node) => {
     context.set(node, 1, logistic ? both : transformed(context, node, both, ensemble.transform));
     return;
   }
-  context.set(node, 0, labelOf(context, node, raw, labels, ensemble.stringLabels));
+  context.set(node, 0, labelOf(context, raw, labels));
   context.set(node, 1, transformed(context, node, raw, ensemble.transform));
 };
 
@@ -209,13 +192,13 @@ function linearScores(context: Lowering, node: GraphNode): { value: Value; targe
 const linearClassifier: Lower = (context, node) => {
   const { value, targets } = linearScores(context, node);
   const transform = stringAttribute(node, 'post_transform', 'NONE');
-  const { labels, strings } = classLabels(node, Math.max(2, targets));
+  const labels = classLabels(node, Math.max(2, targets));
   if (targets === 1) {
     context.set(node, 0, binaryLabel(context, value, 0, labels));
     context.set(node, 1, bothClasses(context, transformed(context, node, value, transform)));
     return;
   }
-  context.set(node, 0, labelOf(context, node, value, labels, strings));
+  context.set(node, 0, labelOf(context, value, labels));
   context.set(node, 1, transformed(context, node, value, transform));
 };
 

@@ -33,6 +33,8 @@ export interface InputNode extends Common {
   readonly dims: readonly number[];
   /** Integer and boolean inputs enter unquantized. */
   readonly integer: boolean;
+  /** Inputs of the model that lie in it one after the other; its own where there is one. */
+  readonly parts: readonly string[];
 }
 
 /** `Σ x·w + bias` over a window, padding contributing zero. */
@@ -176,12 +178,14 @@ export interface NormalizeNode extends Common {
 export interface TreeBranch {
   readonly feature: number;
   readonly threshold: number;
+  /** `x < threshold` goes left instead of `x ≤ threshold`. */
+  readonly strict: boolean;
   readonly left: number;
   readonly right: number;
   readonly leaf: boolean;
 }
 
-/** Index of the leaf reached in every tree; `x ≤ threshold` goes left. Output [rows, trees]. */
+/** Index of the leaf reached in every tree. Output [rows, trees]. */
 export interface TreeNetNode extends Common {
   readonly kind: 'tree';
   readonly rows: number;
