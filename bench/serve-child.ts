@@ -8,12 +8,16 @@ import { receiptName } from '../prover/service/receipts.ts';
 import { openModel } from '../runtime/session.ts';
 import { LADDER, random, randomInputs } from '../test/circuits/build.ts';
 import { type HttpNode, startHttpNode } from '../test/support/http-node.ts';
+import { type Delays, watchDelays } from './delays.ts';
 
 /** What the benchmark asks of the serving process. */
 export type ChildRequest =
   | { readonly ask: 'usage' }
   /** Store receipts like those already there, up to this many. */
   | { readonly ask: 'fill'; readonly upTo: number }
+  /** Watch what holds up this process, until asked what it was. */
+  | { readonly ask: 'watch' }
+  | { readonly ask: 'watched' }
   /** Time of answers with and without receipts, in this process. */
   | { readonly ask: 'overhead'; readonly count: number };
 
@@ -23,6 +27,14 @@ export interface Usage {
   readonly rssMiB: number;
   /** Of that, what is no mapped file: the embedded store's pages are the kernel's to keep or drop. */
   readonly anonymousMiB: number;
+}
+
+/** What held up answers. */
+export interface Watched extends Delays {
+  /** Milliseconds until a write of its own, each 10 ms, was on the disk. */
+  readonly storeP50: number;
+  readonly storeP99: number;
+  readonly storeMost: number;
 }
 
 export interface Overhead {
@@ -79,6 +91,26 @@ async function signingSum({ service }: HttpNode): Promise<{ sum: number; count: 
   return { sum: value('sum'), count: value('count') };
 }
 
+const PROBE_EVERY = 10;
+let watch: { readonly timer: NodeJS.Timeout; readonly delays: () => Delays; readonly writes: number[] } | undefined;
+
+function startWatch({ store }: HttpNode): void {
+  const writes: number[] = [];
+  const probe = (): void => {
+    const from = performance.now();
+    void store.put('bench-probe', 'probe', { from }).then(() => writes.push(performance.now() - from));
+  };
+  watch = { timer: setInterval(probe, PROBE_EVERY), delays: watchDelays(), writes };
+}
+
+function endWatch(): Watched {
+  if (watch === undefined) throw new Error('nothing is watched');
+  clearInterval(watch.timer);
+  const writes = watch.writes.sort((a, b) => a - b);
+  const of = (share: number): number => writes[Math.min(writes.length - 1, Math.floor(writes.length * share))] ?? 0;
+  return { ...watch.delays(), storeP50: of(0.5), storeP99: of(0.99), storeMost: of(1) };
+}
+
 let stored = 0;
 /** Time of the first receipt that is filled in: ten a millisecond. */
 const started = Date.now() - 1_000_000;
@@ -104,10 +136,15 @@ async function fill(node: HttpNode, upTo: number): Promise<void> {
 const program = LADDER[process.argv[2] ?? '']?.();
 if (program === undefined || process.send === undefined) throw new Error('started by bench/serve.ts, with the name of a model');
 const node = await startHttpNode({ program });
-process.on('message', async (request: ChildRequest) => {
+const usage = (): Usage => ({ cpu: cpu(), rssMiB: process.memoryUsage.rss() / 2 ** 20, anonymousMiB: anonymous() });
+
+async function answer(request: ChildRequest): Promise<Usage | Overhead | Watched> {
   if (request.ask === 'fill') await fill(node, request.upTo);
-  const usage: Usage = { cpu: cpu(), rssMiB: process.memoryUsage.rss() / 2 ** 20, anonymousMiB: anonymous() };
-  process.send?.(request.ask === 'overhead' ? await overhead(node, request.count) : usage);
-});
+  if (request.ask === 'watch') startWatch(node);
+  if (request.ask === 'watched') return endWatch();
+  return request.ask === 'overhead' ? overhead(node, request.count) : usage();
+}
+
+process.on('message', async (request: ChildRequest) => process.send?.(await answer(request)));
 process.on('disconnect', () => void node.close().then(() => process.exit(0)));
 process.send({ url: node.url, modelId: node.modelId, started: performance.timeOrigin });

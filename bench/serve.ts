@@ -4,8 +4,9 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { joinTensors } from '../core/tensor-list.ts';
 import { LADDER, random, randomInputs } from '../test/circuits/build.ts';
-import type { ChildRequest, Overhead, Usage } from './serve-child.ts';
-import { Load, type LoadResult, requestBytes } from './serve-load.ts';
+import { type Delays, watchDelays } from './delays.ts';
+import type { ChildRequest, Overhead, Usage, Watched } from './serve-child.ts';
+import { Load, requestBytes } from './serve-load.ts';
 
 interface Options {
   readonly model: string;
@@ -16,6 +17,9 @@ interface Options {
   readonly requests: string;
   readonly json: boolean;
 }
+
+/** Connections at half load, as a multiple of those at full load. */
+const PACED_CONNECTIONS = 4;
 
 /** Figures of one stretch at full load. */
 interface Rate {
@@ -85,12 +89,40 @@ function median(values: readonly number[]): number {
 async function rounds(count: number, measure: () => Promise<Rate>): Promise<Rate> {
   const all: Rate[] = [];
   for (let i = 0; i < count; i++) all.push(await measure());
-  const of = (member: keyof Rate): number => median(all.map((rate) => rate[member]));
-  return { perSecond: of('perSecond'), serverCpu: of('serverCpu'), generatorCpu: of('generatorCpu') };
+  return medianOf(all);
 }
 
-const quantile = ({ latencies }: LoadResult, share: number): number =>
-  latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+/** Of each figure on its own. */
+function medianOf<Figures extends object>(all: readonly Figures[]): Figures {
+  const names = Object.keys(all[0]!) as (keyof Figures)[];
+  return Object.fromEntries(names.map((name) => [name, median(all.map((one) => Number(one[name])))])) as Figures;
+}
+
+/** One stretch at half load: milliseconds until answered, and what held up the serving process and the generator. */
+interface HalfLoad extends Watched {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly most: number;
+  readonly generatorP99: Delays['loopP99'];
+  readonly generatorMost: Delays['loopMost'];
+}
+
+async function halfLoad(
+  server: Server,
+  load: Load,
+  questions: readonly Buffer[],
+  perSecond: number,
+  milliseconds: number,
+): Promise<HalfLoad> {
+  await server.ask<Usage>({ ask: 'watch' });
+  const own = watchDelays();
+  const { latencies, answers, seconds } = await load.paced(questions, perSecond, milliseconds);
+  const { loopP99: generatorP99, loopMost: generatorMost } = own();
+  const watched = await server.ask<Watched>({ ask: 'watched' });
+  const of = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+  return { perSecond: answers / seconds, p50: of(0.5), p99: of(0.99), most: of(1), ...watched, generatorP99, generatorMost };
+}
 
 async function bench(options: Options, tell: (event: string, figures: object) => void): Promise<void> {
   const make = LADDER[options.model];
@@ -99,6 +131,8 @@ async function bench(options: Options, tell: (event: string, figures: object) =>
   const [count, milliseconds] = [Number(options.rounds), Number(options.seconds) * 1000];
   const server = await Server.start(options.model);
   const load = await Load.open(server.url, Number(options.connections));
+  // Who asks at half load does not wait for others' answers: a request is sent when it is due.
+  const many = await Load.open(server.url, PACED_CONNECTIONS * Number(options.connections));
   try {
     const questions = Array.from({ length: 256 }, (_, i) =>
       requestBytes('POST', `/v1/infer?modelId=${server.modelId}`, joinTensors(randomInputs(program, random(i)))),
@@ -110,19 +144,17 @@ async function bench(options: Options, tell: (event: string, figures: object) =>
     tell('healthz', bare);
     const receipts = await rounds(count, () => fullLoad(server, load, questions, milliseconds));
     tell('receipts', { ...receipts, ofHealthz: receipts.perSecond / bare.perSecond });
-    const half = await load.paced(questions, receipts.perSecond / 2, Math.max(5_000, milliseconds));
-    tell('half load', {
-      perSecond: half.answers / half.seconds,
-      p50: quantile(half, 0.5),
-      p99: quantile(half, 0.99),
-      most: quantile(half, 1),
-    });
+    const half: HalfLoad[] = [];
+    for (let i = 0; i < count; i++)
+      half.push(await halfLoad(server, load, questions, receipts.perSecond / 2, Math.max(5_000, milliseconds)));
+    tell('half load', medianOf(half));
     const { runCpu, receiptCpu, signing } = await server.ask<Overhead>({ ask: 'overhead', count: 4_000 });
     tell('receipt', { runCpu, withReceiptCpu: receiptCpu, receiptAdds: receiptCpu - runCpu, signing });
     await steadiness(server, load, questions, Number(options.requests), tell);
     await growth(server, questions, { ...options, count, milliseconds }, tell);
   } finally {
     load.close();
+    many.close();
     await server.stop();
   }
 }

@@ -19,9 +19,12 @@ export function toHash(bytes: Uint8Array): Hash {
   return text as Hash;
 }
 
+/** Value of a hex digit, by its character code. */
+const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0);
+
 /** Bytes of a 0x-prefixed hex string of even length; digits must have been checked. */
 export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array((text.length - 2) / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i + 2, 2 * i + 4), 16);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = 16 * DIGITS[text.charCodeAt(2 * i + 2)]! + DIGITS[text.charCodeAt(2 * i + 3)]!;
   return bytes;
 }
