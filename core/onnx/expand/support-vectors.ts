@@ -119,12 +119,10 @@ export function svmClassifier(b: Builder): readonly string[] {
   const labels = intsAttribute(node, 'classlabels_ints') ?? Array.from({ length: classes }, (_, i) => i);
   const label = (position: string): string =>
     labels.every((own, i) => own === i) ? position : b.op('Gather', [b.tensor(int64(labels)), position], { axis: 0 });
-  if (!isProbable) {
-    const won = b.op('Cast', [b.op('Greater', [scores, b.scalar(0)])], { to: 1 });
-    const both = classes === 2 ? b.op('Concat', [b.op('Neg', [scores]), scores], { axis: 1 }) : scores;
-    return [label(mostVotes(b, won, classes, pairs)), both];
-  }
+  // Duels decide the label even where there are probabilities, which may disagree.
+  const won = b.op('Cast', [b.op('Greater', [scores, b.scalar(0)])], { to: 1 });
+  const chosen = label(mostVotes(b, won, classes, pairs));
+  if (!isProbable) return [chosen, classes === 2 ? b.op('Concat', [b.op('Neg', [scores]), scores], { axis: 1 }) : scores];
   const level = b.op('Add', [b.op('Mul', [scores, b.scalar(slopes[0]!)]), b.scalar(offsets[0]!)]);
-  const probabilities = b.op('Sigmoid', [b.op('Concat', [b.op('Neg', [level]), level], { axis: 1 })]);
-  return [label(b.op('ArgMax', [probabilities], { axis: 1, keepdims: 0 })), probabilities];
+  return [chosen, b.op('Sigmoid', [b.op('Concat', [b.op('Neg', [level]), level], { axis: 1 })])];
 }
