@@ -36,7 +36,7 @@ export interface NodeMetrics {
   readonly chainBlock: Gauge;
   /** RPC calls that failed; label endpoint: its position in the configuration. */
   readonly rpcFailures: Counter<'endpoint'>;
-  /** Label reason: demand | stake | rpc | keys. */
+  /** Label reason: demand | stake | rpc | request | keys. */
   readonly alarms: Counter<'reason'>;
   /** Seconds of one HTTP request; labels route (its template), status. */
   readonly httpSeconds: Histogram<'route' | 'status'>;

@@ -79,9 +79,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     closers.push(async () => side?.stop());
     closers.push(() => base.queue.close());
     if (parts.work) startWork(options, base, metrics);
-    const http = { config, base, metrics, log };
+    const http = { config, base, side, metrics, log };
     const server = parts.http
-      ? (await startApi({ ...http, opened: required(opened), side, signer: options.signer })).server
+      ? (await startApi({ ...http, opened: required(opened), signer: options.signer })).server
       : await startHealth(http, opened?.account.address);
     closers.push(() => server.close());
     closers.push(() => {

@@ -14,14 +14,14 @@ import type { Foundation } from './foundation.ts';
 export interface HttpParts {
   readonly config: NodeConfig;
   readonly base: Foundation;
+  /** The chain side, where it is in this process. */
+  readonly side: ChainSide | undefined;
   readonly metrics: NodeMetrics;
   readonly log: Log;
 }
 
 export interface ApiParts extends HttpParts {
   readonly opened: OpenedChain;
-  /** The chain side, where it is in this process. */
-  readonly side: ChainSide | undefined;
   readonly signer: ReceiptSigner | undefined;
 }
 
@@ -39,7 +39,7 @@ export async function startApi(parts: ApiParts): Promise<{ readonly server: Runn
       // The process of the role chain knows what waits for it.
       for (const name of names) if (name !== null) await enqueue(queue, 'input', { name });
     },
-    reasonsNotReady: () => reasonsNotReady(base),
+    reasonsNotReady: () => reasonsNotReady(base, side),
   });
   const { host, port, requestsPerMinute, corsOrigins, trustedProxies } = config;
   const keys = followed?.keys;
@@ -57,12 +57,12 @@ export async function startApi(parts: ApiParts): Promise<{ readonly server: Runn
 }
 
 /** Health, readiness and metrics alone: for roles that answer nobody's questions. @throws AssayError PORT_IN_USE, LISTEN_FAILED */
-export function startHealth({ config, base, metrics, log }: HttpParts, key: Address | undefined): Promise<RunningServer> {
+export function startHealth({ config, base, side, metrics, log }: HttpParts, key: Address | undefined): Promise<RunningServer> {
   const { catalog, owner, queue, store } = base;
   const service = {
     health: () => ({ ok: true as const, prover: owner, ...(key === undefined ? {} : { key }), models: catalog.all.length }),
     readiness: async () => {
-      const reasons = await reasonsNotReady(base);
+      const reasons = await reasonsNotReady(base, side);
       return { ready: reasons.length === 0, reasons };
     },
     metrics,
@@ -72,9 +72,10 @@ export function startHealth({ config, base, metrics, log }: HttpParts, key: Addr
 }
 
 /** What keeps a process from taking work now. */
-async function reasonsNotReady({ store, queue }: Foundation): Promise<string[]> {
+async function reasonsNotReady({ store, queue }: Foundation, side: ChainSide | undefined): Promise<string[]> {
   const asked = await Promise.allSettled([store.get('node', 'identity'), queue.counts('run')]);
-  return asked.flatMap((answer) =>
+  const failed = asked.flatMap((answer) =>
     answer.status === 'fulfilled' ? [] : [answer.reason instanceof Error ? answer.reason.message : 'unknown'],
   );
+  return [...failed, ...(side?.reasonsNotReady() ?? [])];
 }

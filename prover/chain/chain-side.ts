@@ -27,6 +27,7 @@ import { DeferredEvents } from './deferred.ts';
 import { RecentEnds } from './ends.ts';
 import { InputFetcher } from './fetch-input.ts';
 import { Finalizer } from './finalize.ts';
+import { HeadPulse, patienceFor } from './pulse.ts';
 import { Reconciler } from './reconcile.ts';
 import { RequestDesk, type RequestDeskParts } from './requests.ts';
 import { Submitter } from './submit.ts';
@@ -56,6 +57,8 @@ export interface ChainSideParts {
 export interface ChainSide {
   /** Input bytes came in under these names. */
   inputArrived(names: readonly (string | null)[]): Promise<void>;
+  /** Why no work should be taken now, one sentence each. */
+  reasonsNotReady(): readonly string[];
   /** Follows no more and lets what is being sent be mined; the queue is closed by its owner, before. */
   stop(): Promise<void>;
 }
@@ -109,7 +112,8 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   const checks = new ModelChecks({ client: chain.client, board: chain.addresses.board });
   checkAll(checks, catalog, log);
   new Submitter({ store, queue, chain, catalog, inputs, checks, log }).start();
-  const stopFollowing = startFollowing(parts, watcher);
+  const pulse = new HeadPulse({ patience: await patienceFor(chain.client), log, metrics });
+  const stopFollowing = startFollowing(parts, watcher, pulse);
   const reconciler = new Reconciler({
     ...{ store, queue, log },
     hasInput: (name) => inputs.has(name),
@@ -121,6 +125,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   retention.start();
   return {
     inputArrived: (names) => watcher.inputArrived(names),
+    reasonsNotReady: () => [pulse.reason()].filter((reason) => reason !== undefined),
     stop: async () => {
       await reconciler.stop();
       await retention.stop();
@@ -177,7 +182,7 @@ function checkAll(checks: ModelChecks, catalog: Catalog, log: Log): void {
   }
 }
 
-function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<void> {
+function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPulse): () => Promise<void> {
   const { chain, store, log } = parts;
   const { requests, board, channels } = chain.addresses;
   const abort = new AbortController();
@@ -202,10 +207,14 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher): () => Promise<
       onRewound: (from) => watcher.onRewound(from),
       onHead: async ({ number, timestamp }) => {
         parts.metrics?.chainBlock.set(Number(number));
-        await events.retry();
+        await events.retry(Number(timestamp));
         await watcher.onHead(timestamp);
+        pulse.beat(number);
       },
-      onError: (error) => log.warn({ error }, 'the chain could not be followed; trying again'),
+      onError: (error) => {
+        pulse.beat(undefined);
+        log.warn({ error }, 'the chain could not be followed; trying again');
+      },
     },
     abort.signal,
   );

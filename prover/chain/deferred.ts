@@ -17,7 +17,7 @@ interface Late {
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 60_000;
-/** An hour of tries: a request that nobody could read must not be held for ever. */
+/** An hour of tries, after which a request no longer keeps the cursor for the next start behind itself. */
 const MOST_FOR_REQUESTS = 64;
 
 /**
@@ -39,16 +39,9 @@ export class DeferredEvents {
       this.late.delete(key);
     } catch (error) {
       const attempts = (this.late.get(key)?.attempts ?? 0) + 1;
-      if (event.name === 'Requested' && attempts > MOST_FOR_REQUESTS) {
-        this.late.delete(key);
-        this.parts.log.error(
-          { block: String(event.blockNumber), transaction: event.transactionHash, error },
-          'a request is given up: it cannot be handled',
-        );
-        return;
-      }
       const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(attempts - 1, 10));
       this.late.set(key, { event, attempts, until: performance.now() + pause });
+      if (this.isHopeless(event, attempts) && attempts === MOST_FOR_REQUESTS) this.alarm(event, error);
       const line = { event: event.name, block: String(event.blockNumber), transaction: event.transactionHash, attempts, error };
       if ((attempts & (attempts - 1)) !== 0) return this.parts.log.debug(line, 'an event could not be handled; trying again');
       if (attempts >= 8) this.parts.metrics?.alarms.inc({ reason: 'rpc' });
@@ -56,10 +49,12 @@ export class DeferredEvents {
     }
   }
 
-  /** Tries again what is due. */
-  async retry(): Promise<void> {
-    const now = performance.now();
-    for (const { event, until } of [...this.late.values()]) if (until <= now) await this.handle(event);
+  /** Tries again what is due. @param now the newest block's time, unix seconds: a request is dropped when its deadline is over */
+  async retry(now: number): Promise<void> {
+    for (const [key, { event, attempts, until }] of [...this.late]) {
+      if (this.isHopeless(event, attempts) && deadlineOf(event) < now) this.late.delete(key);
+      else if (until <= performance.now()) await this.handle(event);
+    }
   }
 
   /** After a rewind everything comes again by itself. */
@@ -70,9 +65,29 @@ export class DeferredEvents {
   /** The last block before which nothing is left to do, of those handled. */
   safeCursor(handled: bigint): bigint {
     let safe = handled;
-    for (const { event } of this.late.values()) if (event.blockNumber <= safe) safe = event.blockNumber - 1n;
+    for (const { event, attempts } of this.late.values()) {
+      if (event.blockNumber <= safe && !this.isHopeless(event, attempts)) safe = event.blockNumber - 1n;
+    }
     return safe;
   }
+
+  private isHopeless({ name }: ChainEvent, attempts: number): boolean {
+    return name === 'Requested' && attempts >= MOST_FOR_REQUESTS;
+  }
+
+  private alarm({ args, blockNumber, transactionHash }: ChainEvent, error: unknown): void {
+    this.parts.metrics?.alarms.inc({ reason: 'request' });
+    this.parts.log.error(
+      { request: String(args.requestId), block: String(blockNumber), transaction: transactionHash, error },
+      'a request could not be handled for an hour; it is tried until its deadline, but not after a restart',
+    );
+  }
+}
+
+/** Unix seconds; 0 where the event names none. */
+function deadlineOf({ args }: ChainEvent): number {
+  const { deadline } = (args.terms ?? {}) as { readonly deadline?: number };
+  return deadline ?? 0;
 }
 
 function nameOf({ blockNumber, transactionHash, logIndex }: ChainEvent): string {
