@@ -137,21 +137,38 @@ describe('keys', () => {
     expect(await keyWeakness({ ...key, vk_beta_2: [key.vk_beta_2[0]!, key.vk_beta_2[0]!, ['1', '0']] })).toMatch(/G2/);
   });
 
-  it('with delta equal to gamma would let anybody forge: why they are refused', async () => {
-    // A = alpha, B = beta, and C cancels the public part, since both are paired with the same point: no witness needed.
-    const { G1 } = await buildBn128(true);
-    const weak: VerificationKey = { ...key, vk_delta_2: key.vk_gamma_2 };
+  it('with two points the same would let anybody forge: why they are refused', async () => {
+    const { G1, G2 } = await buildBn128(true);
     const claimed = ['1', '2', '3'];
     const point = (p: readonly string[]): Uint8Array => G1.fromObject(p.map(BigInt));
-    let publicPart = point(key.IC[0]!);
-    claimed.forEach((signal, i) => {
-      publicPart = G1.add(publicPart, G1.timesScalar(point(key.IC[i + 1]!), BigInt(signal)));
-    });
-    const c = G1.toObject(G1.toAffine(G1.neg(publicPart))).map(String);
-    const forged = { protocol: 'groth16', curve: 'bn128', pi_a: key.vk_alpha_1, pi_b: key.vk_beta_2, pi_c: c } as Proof;
-    expect(await verdict({ key: weak, proof: forged, publicSignals: claimed })).toBe(true);
-    expect(await verdict({ proof: forged, publicSignals: claimed })).toBe(false);
-    expect(await keyWeakness(weak)).toBeDefined();
+    const publicPart = claimed.reduce(
+      (sum, signal, i) => G1.add(sum, G1.timesScalar(point(key.IC[i + 1]!), BigInt(signal))),
+      point(key.IC[0]!),
+    );
+    const text = (p: Uint8Array): string[] => G1.toObject(G1.toAffine(p)).map(String);
+    const opposite = (p: VerificationKey['vk_beta_2']) => {
+      const neg = G2.toObject(G2.toAffine(G2.neg(G2.fromObject(p.map((pair) => pair.map(BigInt)))))) as unknown as bigint[][];
+      return neg.map((pair) => pair.map(String));
+    };
+    const { vk_alpha_1: alpha, vk_beta_2: beta, vk_gamma_2: gamma, vk_delta_2: delta } = key;
+    const minusAlpha = text(G1.neg(point(alpha)));
+    const minusPublic = text(G1.neg(publicPart));
+    // e(A, B) = e(alpha, beta)·e(public, gamma)·e(C, delta), without any witness.
+    const forgeries: readonly [Partial<VerificationKey>, pi: { a: readonly string[]; b: typeof beta; c: readonly string[] }][] = [
+      [{ vk_delta_2: gamma }, { a: alpha, b: beta, c: minusPublic }],
+      [{ vk_delta_2: opposite(gamma) }, { a: alpha, b: beta, c: text(publicPart) }],
+      [{ vk_beta_2: delta }, { a: text(publicPart), b: gamma, c: minusAlpha }],
+      [{ vk_beta_2: opposite(delta) }, { a: text(publicPart), b: gamma, c: alpha }],
+    ];
+    for (const [change, { a, b, c }] of forgeries) {
+      const weak: VerificationKey = { ...key, ...change };
+      const forged = { protocol: 'groth16', curve: 'bn128', pi_a: a, pi_b: b, pi_c: c } as Proof;
+      expect(await verdict({ key: weak, proof: forged, publicSignals: claimed })).toBe(true);
+      expect(await verdict({ proof: forged, publicSignals: claimed })).toBe(false);
+      expect(await keyWeakness(weak)).toMatch(/is gamma|is delta/);
+    }
+    expect(await keyWeakness({ ...key, vk_beta_2: gamma })).toMatch(/beta/);
+    expect(await keyWeakness({ ...key, vk_alpha_1: ['1', '2', '1'] })).toMatch(/alpha/);
   });
 
   it('and proofs have one encoding for the chain', () => {

@@ -5,7 +5,8 @@ import {Groth16} from "./Groth16.sol";
 
 /// @title What a verification key must satisfy before a model may name it (layout: Groth16.sol).
 /// @notice Guards against keys that anybody can forge under: points off the curve or outside the subgroup, infinities,
-/// a delta that is gamma or the generator (nobody contributed a second phase), an alpha or beta that is a generator.
+/// a delta that is gamma or the generator (nobody contributed a second phase), an alpha or beta that is a generator, a beta
+/// that is gamma or delta (A, B and C then cancel the two terms that share the point, and any output verifies).
 /// That whoever made the key forgot its secrets is beyond arithmetic: provenance says who vouches for that.
 library VerificationKey {
     uint256 private constant G2_X1 =
@@ -38,6 +39,8 @@ library VerificationKey {
         if (_sameX(key, DELTA, _word(key, GAMMA), _word(key, GAMMA + 32))) return "delta is gamma";
         if (_sameX(key, DELTA, G2_X1, G2_X0)) return "delta is the generator";
         if (_sameX(key, BETA, G2_X1, G2_X0)) return "beta is the generator";
+        if (_sameX(key, BETA, _word(key, GAMMA), _word(key, GAMMA + 32))) return "beta is gamma";
+        if (_sameX(key, BETA, _word(key, DELTA), _word(key, DELTA + 32))) return "beta is delta";
     }
 
     function _word(bytes calldata key, uint256 offset) private pure returns (uint256 word) {

@@ -206,6 +206,8 @@ contract ModelRegistryTest is MoneyBase {
         bytes memory delta = ToyGroth16.g2(11);
         _keyRefused(_keyOf(1, beta, g, delta), "alpha is the generator");
         _keyRefused(_keyOf(5, g, g, delta), "beta is the generator");
+        _keyRefused(_keyOf(5, beta, beta, delta), "beta is gamma");
+        _keyRefused(_keyOf(5, delta, g, delta), "beta is delta");
         _keyRefused(_keyOf(5, beta, g, g), "delta is gamma");
         _keyRefused(_keyOf(5, beta, delta, delta), "delta is gamma");
         _keyRefused(_keyOf(5, beta, delta, g), "delta is the generator");
