@@ -1,3 +1,4 @@
+import './no-telemetry.ts';
 import * as ort from 'onnxruntime-node';
 import { buildCarrier, outputName, tensorName } from '../core/carrier/carrier.ts';
 import { AssayError, invariant } from '../core/errors.ts';

@@ -1,3 +1,4 @@
+import '../../runtime/no-telemetry.ts';
 import { readFile } from 'node:fs/promises';
 import * as ort from 'onnxruntime-node';
 import type { Case } from '../../core/cases.ts';
