@@ -123,6 +123,17 @@ describe('the compose file', () => {
     expect(compose.services.redis?.command?.join(' ')).toMatch(/--maxmemory-policy noeviction --appendonly yes/);
   });
 
+  it('keeps what an operator lays beside it out of the image and of git', () => {
+    const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes.filter((each) => each.startsWith('./')));
+    const own = new Set(['secrets', ...mounted.map((each) => each.slice(2).split(':')[0]!)]);
+    expect(own.size).toBeGreaterThan(2);
+    for (const file of ['.dockerignore', '.gitignore']) {
+      const lines = readFileSync(path.join(root, file), 'utf8').split('\n');
+      const ignored = lines.map((line) => line.replace(/^\/|\/$/g, ''));
+      for (const name of own) expect(ignored, file).toContain(`deploy/compose/${name}`);
+    }
+  });
+
   it('is built by a Dockerfile that is there, from files that are there', () => {
     const dockerfile = text('compose/Dockerfile');
     for (const [, { build }] of nodes)
