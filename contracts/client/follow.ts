@@ -25,6 +25,10 @@ export interface FollowOptions {
   onEvent(event: ChainEvent): Promise<void>;
   /** Called after every poll with the number of the last block whose events were handled, and the newest block's time (seconds). */
   onHead?(block: { readonly number: bigint; readonly timestamp: bigint }): Promise<void>;
+  /** Events of one reading that are handed on before its others; each kind in its own order. */
+  isUrgent?(event: ChainEvent): boolean;
+  /** Called before blocks are read again, from this one on: what they held comes again, or is gone. */
+  onRewind?(first: bigint): Promise<void>;
   /**
    * Called after blocks were read again, from the one named on: at a start, and where the chain has put others in their place. What they
    * held may be gone.
@@ -92,7 +96,7 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
     const to = next + place.span - 1n < last ? next + place.span - 1n : last;
     // Before its events: a block that is replaced in between is noticed at the next poll.
     const { hash } = to === head.number ? head : await client.getBlock({ blockNumber: to });
-    for (const event of await eventsWithin(options, place, next, to)) {
+    for (const event of inOrder(options, await eventsWithin(options, place, next, to))) {
       if (signal.aborted) return;
       await options.onEvent(event);
     }
@@ -143,13 +147,19 @@ async function isGone({ client }: FollowOptions, place: Place, handled: Handled,
 }
 
 /** What is read again is no longer counted as handled. */
-function rewound({ fromBlock }: FollowOptions, place: Place, common: bigint): bigint {
+async function rewound({ fromBlock, onRewind }: FollowOptions, place: Place, common: bigint): Promise<bigint> {
   place.lagging = undefined;
   const first = common + 1n - REWIND > fromBlock ? common + 1n - REWIND : fromBlock;
   // A rewind that failed half-way is told of from where it began.
   if (place.rewoundTo === undefined || first < place.rewoundTo) place.rewoundTo = first;
   place.trail = place.trail.filter(({ number }) => number < first);
+  await onRewind?.(first);
   return first;
+}
+
+function inOrder({ isUrgent }: FollowOptions, events: readonly ChainEvent[]): readonly ChainEvent[] {
+  if (isUrgent === undefined) return events;
+  return [...events.filter((event) => isUrgent(event)), ...events.filter((event) => !isUrgent(event))];
 }
 
 async function eventsWithin(options: FollowOptions, place: Place, from: bigint, to: bigint): Promise<ChainEvent[]> {

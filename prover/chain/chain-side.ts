@@ -1,4 +1,4 @@
-import type { Address } from 'viem';
+import { type Address, isAddressEqual } from 'viem';
 import { readClocks } from '../../contracts/client/board/read.ts';
 import { follow } from '../../contracts/client/follow.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
@@ -204,10 +204,12 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
       },
       saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(events.safeCursor(block))),
       onEvent: (event) => events.handle(event),
+      onRewind: (first) => events.forget(first),
+      isUrgent: ({ address }) => isAddressEqual(address, board),
       onRewound: (from) => watcher.onRewound(from),
       onHead: async ({ number, timestamp }) => {
         parts.metrics?.chainBlock.set(Number(number));
-        await events.retry(Number(timestamp));
+        events.retry(Number(timestamp));
         await watcher.onHead(timestamp);
         pulse.beat(number);
       },
@@ -220,6 +222,6 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
   );
   return async () => {
     abort.abort();
-    await following;
+    await Promise.all([following, events.stop()]);
   };
 }

@@ -20,19 +20,89 @@ const LONGEST_PAUSE = 60_000;
 /** An hour of tries, after which a request no longer keeps the cursor for the next start behind itself. */
 const MOST_FOR_REQUESTS = 64;
 
+/** Requests looked at at the same time, and those that may wait for it before no more blocks are read. */
+const AT_ONCE = 16;
+const MOST_WAITING = 4_096;
+
 /**
- * Events whose handling failed. They are tried again on their own, so that one that cannot be handled (whatever a stranger has put into
- * it) never keeps the demands behind it from being seen. Kept in memory: the cursor for the next start stays before the earliest.
+ * Hands events on so that no demand waits behind anything else: requests, of which strangers may make any number, are looked at beside the
+ * stream, and what failed is tried again on its own. Kept in memory: the cursor for the next start stays before the earliest.
  */
 export class DeferredEvents {
   private readonly parts: DeferredParts;
+  /** Failed, by the event's name. */
   private readonly late = new Map<string, Late>();
+  /** To be handled beside the stream, in order, and those that are, by subject: two events about one are never handled at the same time. */
+  private waiting: ChainEvent[] = [];
+  private readonly running = new Map<string, { readonly event: ChainEvent; readonly done: Promise<void> }>();
+  private isStopped = false;
 
   constructor(parts: DeferredParts) {
     this.parts = parts;
   }
 
+  /** Resolves when what comes after the event may be handled. */
   async handle(event: ChainEvent): Promise<void> {
+    if (event.name !== 'Requested') return this.attempt(event);
+    this.beside(event);
+    while (this.waiting.length > MOST_WAITING && !this.isStopped) await Promise.race(this.underWay());
+  }
+
+  /** Tries again what is due. @param now the newest block's time, unix seconds: a request is dropped when its deadline is over */
+  retry(now: number): void {
+    for (const [key, late] of [...this.late]) {
+      if (this.isHopeless(late.event, late.attempts) && deadlineOf(late.event) < now) this.late.delete(key);
+      else if (late.until <= performance.now()) {
+        late.until = Number.POSITIVE_INFINITY;
+        this.beside(late.event);
+      }
+    }
+  }
+
+  /** Blocks from this one on are read again: what they held comes again, or is gone. */
+  async forget(first: bigint): Promise<void> {
+    this.waiting = this.waiting.filter(({ blockNumber }) => blockNumber < first);
+    await Promise.all([...this.running.values()].filter(({ event }) => event.blockNumber >= first).map(({ done }) => done));
+    for (const [key, { event }] of this.late) if (event.blockNumber >= first) this.late.delete(key);
+  }
+
+  /** Resolves when nothing is waiting or under way. */
+  async idle(): Promise<void> {
+    while (this.running.size > 0) await Promise.all(this.underWay());
+  }
+
+  /** Begins nothing more, and resolves when what runs has ended. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await this.idle();
+  }
+
+  private underWay(): Promise<void>[] {
+    return [...this.running.values()].map(({ done }) => done);
+  }
+
+  private beside(event: ChainEvent): void {
+    // What is no request failed before, and waits for none of them.
+    if (event.name === 'Requested') this.waiting.push(event);
+    else this.waiting.unshift(event);
+    this.next();
+  }
+
+  private next(): void {
+    while (!this.isStopped) {
+      const at = this.waiting.findIndex((event) => !this.running.has(subjectOf(event)));
+      const event = this.waiting[at];
+      if (event === undefined || (event.name === 'Requested' && this.running.size >= AT_ONCE)) return;
+      this.waiting.splice(at, 1);
+      const done = this.attempt(event).finally(() => {
+        this.running.delete(subjectOf(event));
+        this.next();
+      });
+      this.running.set(subjectOf(event), { event, done });
+    }
+  }
+
+  private async attempt(event: ChainEvent): Promise<void> {
     const key = nameOf(event);
     try {
       await this.parts.handle(event);
@@ -49,23 +119,15 @@ export class DeferredEvents {
     }
   }
 
-  /** Tries again what is due. @param now the newest block's time, unix seconds: a request is dropped when its deadline is over */
-  async retry(now: number): Promise<void> {
-    for (const [key, { event, attempts, until }] of [...this.late]) {
-      if (this.isHopeless(event, attempts) && deadlineOf(event) < now) this.late.delete(key);
-      else if (until <= performance.now()) await this.handle(event);
-    }
-  }
-
-  /** After a rewind everything comes again by itself. */
-  clear(): void {
-    this.late.clear();
-  }
-
   /** The last block before which nothing is left to do, of those handled. */
   safeCursor(handled: bigint): bigint {
     let safe = handled;
     for (const { event, attempts } of this.late.values()) {
+      if (event.blockNumber <= safe && !this.isHopeless(event, attempts)) safe = event.blockNumber - 1n;
+    }
+    const begun = [...this.running.values()].map(({ event }) => event);
+    for (const event of [...this.waiting, ...begun]) {
+      const attempts = this.late.get(nameOf(event))?.attempts ?? 0;
       if (event.blockNumber <= safe && !this.isHopeless(event, attempts)) safe = event.blockNumber - 1n;
     }
     return safe;
@@ -88,6 +150,11 @@ export class DeferredEvents {
 function deadlineOf({ args }: ChainEvent): number {
   const { deadline } = (args.terms ?? {}) as { readonly deadline?: number };
   return deadline ?? 0;
+}
+
+/** What an event is about. */
+function subjectOf(event: ChainEvent): string {
+  return event.name === 'Requested' ? `request/${String(event.args.requestId)}` : nameOf(event);
 }
 
 function nameOf({ blockNumber, transactionHash, logIndex }: ChainEvent): string {

@@ -24,13 +24,16 @@ describe('an event that cannot be handled', () => {
     });
     await events.handle(event(5n));
     await events.handle(event(6n));
+    await events.idle();
     expect(handled).toEqual([6n]);
     // A restart must see it again.
     expect(events.safeCursor(9n)).toBe(4n);
-    await events.retry(0);
+    events.retry(0);
+    await events.idle();
     expect(tries).toBe(1);
     await until('the third try', async () => {
-      await events.retry(0);
+      events.retry(0);
+      await events.idle();
       return handled.includes(5n);
     });
     expect(tries).toBe(3);
@@ -50,20 +53,27 @@ describe('an event that cannot be handled', () => {
     const events = new DeferredEvents({ log, metrics, handle });
     const alarms = async (): Promise<string | undefined> =>
       /^assay_alarms_total\{reason="request"\} (\d+)/m.exec(await metrics.text())?.[1];
-    for (let i = 0; i < 63; i++) await events.handle(event(5n));
+    const fail = async (): Promise<void> => {
+      await events.handle(event(5n));
+      await events.idle();
+    };
+    for (let i = 0; i < 63; i++) await fail();
     expect(await alarms()).toBeUndefined();
     expect(events.safeCursor(9n)).toBe(4n);
-    await events.handle(event(5n));
-    await events.handle(event(5n));
+    await fail();
+    await fail();
     expect(await alarms()).toBe('1');
     expect(events.safeCursor(9n)).toBe(9n);
     vi.advanceTimersByTime(61_000);
-    await events.retry(500);
+    events.retry(500);
+    await events.idle();
     expect(tries).toBe(66);
     vi.advanceTimersByTime(61_000);
-    await events.retry(501);
+    events.retry(501);
+    await events.idle();
     vi.advanceTimersByTime(61_000);
-    await events.retry(499);
+    events.retry(499);
+    await events.idle();
     expect(tries).toBe(66);
   });
 
@@ -72,5 +82,66 @@ describe('an event that cannot be handled', () => {
     const events = new DeferredEvents({ log, handle: () => Promise.reject(new Error('poison')) });
     for (let i = 0; i < 70; i++) await events.handle(event(5n, 'Demanded'));
     expect(events.safeCursor(9n)).toBe(4n);
+  });
+});
+
+describe('requests, of which strangers make any number', () => {
+  /** Requests that nobody finishes looking at. */
+  const stuck = () => {
+    const begun: bigint[] = [];
+    const handled: string[] = [];
+    const release: (() => void)[] = [];
+    const log = createLog({ name: 'test', level: 'silent' });
+    const events = new DeferredEvents({
+      log,
+      handle: async ({ name, blockNumber }) => {
+        begun.push(blockNumber);
+        if (name === 'Requested') await new Promise<void>((resolve) => release.push(resolve));
+        handled.push(`${name} ${blockNumber}`);
+      },
+    });
+    const finish = async (): Promise<void> => {
+      const end = setInterval(() => release.splice(0).map((resolve) => resolve()), 5);
+      await events.idle();
+      clearInterval(end);
+    };
+    return { events, begun, handled, finish };
+  };
+
+  it('hold up no demand, and the cursor stays before them', async () => {
+    const { events, begun, handled, finish } = stuck();
+    for (let block = 100n; block < 300n; block++) await events.handle(event(block));
+    await events.handle(event(300n, 'Demanded'));
+    expect(handled).toEqual(['Demanded 300']);
+    expect(begun).toHaveLength(17);
+    expect(events.safeCursor(300n)).toBe(99n);
+    await finish();
+    expect(handled).toHaveLength(201);
+    expect(events.safeCursor(300n)).toBe(300n);
+  });
+
+  it('of one number are looked at one after the other', async () => {
+    const { events, begun, finish } = stuck();
+    const same = { ...event(7n), args: event(6n).args };
+    for (const each of [event(6n), same, event(8n)]) await events.handle(each);
+    expect(begun).toEqual([6n, 8n]);
+    await finish();
+    expect(begun).toEqual([6n, 8n, 7n]);
+  });
+
+  it('of blocks that were replaced are forgotten before those that replace them are looked at', async () => {
+    const { events, begun, finish } = stuck();
+    for (let block = 1n; block <= 40n; block++) await events.handle(event(block));
+    let isForgotten = false;
+    const forgetting = events.forget(10n).then(() => {
+      isForgotten = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isForgotten).toBe(false);
+    await finish();
+    await forgetting;
+    // Sixteen had begun.
+    expect(begun).toEqual(Array.from({ length: 16 }, (_, i) => BigInt(i + 1)));
+    expect(events.safeCursor(50n)).toBe(50n);
   });
 });

@@ -37,7 +37,7 @@ function startFollowing(client: ReturnType<typeof bareClient>, cursor: { block: 
         cursor.block = block;
       },
       onEvent: async ({ blockNumber }) => void pings.push(blockNumber),
-      onRewound: async () => void rewound.push(cursor.block ?? 0n),
+      onRewind: async (first) => void rewound.push(first),
       onError: () => {},
     },
     abort.signal,
@@ -61,7 +61,7 @@ describe('a chain that is shorter than it was', () => {
     const { client, rpc, ping } = await setup();
     await rpc('anvil_mine', '0x5');
     const cursor: { block: bigint | undefined } = { block: undefined };
-    const { pings, following } = startFollowing(client, cursor);
+    const { pings, rewound, following } = startFollowing(client, cursor);
     await until('five blocks', async () => cursor.block === 5n);
     for (let block = 6n; block < 30n; block++) {
       await rpc('anvil_mine', '0x1');
@@ -70,6 +70,7 @@ describe('a chain that is shorter than it was', () => {
     await rpc('anvil_rollback', 20);
     await ping();
     await until('a ping at the height of an old block', async () => pings.includes(10n), 8);
+    expect(rewound).toEqual([0n]);
     abort.abort();
     await following;
   });
