@@ -93,6 +93,8 @@ contract CoverageChannels is ICoverageChannels {
     function openReceipt(Receipt calldata receipt, bytes calldata signature) external returns (bytes32 claimId) {
         Channel storage channel = _channelOf(receipt);
         claimId = _checkReceipt(receipt, signature, channel);
+        // INVARIANT: receiptsNameKnownModels. A reorganisation may take a registration back; nobody loses a lock in between.
+        if (REGISTRY.termsOf(receipt.modelId).instructionCount == 0) revert ModelUnknown(receipt.modelId);
         // INVARIANT: everyReceiptIsWorthChallenging
         uint256 available = channel.lock - channel.disputed;
         uint256 minimum = BOARD.minimumCoverage(receipt.modelId);

@@ -43,6 +43,11 @@ function disputeOf(id: bigint) {
   });
 }
 
+function claimOf(id: bigint) {
+  const { requests } = network.deployment;
+  return network.client.readContract({ address: requests, abi: requestsAbi, functionName: 'claimOf', args: [claimHex(String(id))] });
+}
+
 function claimsOf(requestId: bigint) {
   const { requests } = network.deployment;
   return network.client.getContractEvents({
@@ -70,6 +75,20 @@ describe('blocks that the chain puts in the place of others', () => {
     expect(await statusOf(network, asked)).toBe(STATUS.open);
     await until('the claim again', async () => (await statusOf(network, asked)) === STATUS.claimed);
     await again.stop();
+  }, 240_000);
+
+  it('hold the same question under the same number on other terms: it is claimed on those', async () => {
+    const node = await network.node(KEY, { data: `${network.directory}/process-0` });
+    const snapshot = await rpc('evm_snapshot');
+    const id = await network.ask(ASKER, network.modelId, 35);
+    await until('a claim', async () => (await statusOf(network, id)) === STATUS.claimed);
+    await until('its event', async () => (await (await fetch(`${node.url}/v1/claims/${id}`)).text()).includes('"open"'));
+    const { coverage } = await claimOf(id);
+    await reorganise(snapshot, 6);
+    expect(await network.ask(ASKER, network.modelId, 35, { coverage: coverage + 1n })).toBe(id);
+    await until('a claim on them', async () => (await statusOf(network, id)) === STATUS.claimed);
+    expect((await claimOf(id)).coverage).toBe(coverage + 1n);
+    await node.stop();
   }, 240_000);
 
   it('take an answer with them: it is given again', async () => {

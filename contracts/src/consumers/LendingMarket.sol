@@ -24,6 +24,7 @@ interface IPriceFeed {
 /// @param tier 0 zk, 1 optimistic
 /// @param coverage wei behind an optimistic answer
 /// @param patience seconds until an unanswered question may be asked again
+/// @param leastFee wei that a question pays at least: what nobody would answer holds up the next one until patience ends
 struct ModelUse {
     bytes32 modelId;
     uint8 outputType;
@@ -32,6 +33,7 @@ struct ModelUse {
     uint8 tier;
     uint96 coverage;
     uint40 patience;
+    uint96 leastFee;
 }
 
 /// @title An example: a market that lends one asset against ether, whose borrow limit a model moves inside guardrails.
@@ -68,6 +70,7 @@ contract LendingMarket is AssayConsumer {
     event LimitAsked(uint256 indexed requestId, bytes features);
     event LimitMoved(uint256 indexed requestId, int256 answerWad, uint256 limitWad, bool taken);
 
+    error FeeTooLow(uint256 fee, uint256 least);
     error StillWaiting(uint256 requestId);
     error AboveLimit(uint256 debt, uint256 most);
     error NotEnough(uint256 asked, uint256 available);
@@ -94,9 +97,11 @@ contract LendingMarket is AssayConsumer {
 
     // The model.
 
-    /// @notice Asks for a new borrow limit; the ether sent is the fee. Anybody may, one question at a time.
+    /// @notice Asks for a new borrow limit; the ether sent is the fee, which stays here when nobody answers. Anybody may, one
+    /// question at a time.
     function askLimit() external payable returns (uint256 requestId) {
         ModelUse memory use = _use;
+        if (msg.value < use.leastFee) revert FeeTooLow(msg.value, use.leastFee);
         if (isWaiting(waitingFor)) {
             if (block.timestamp < askedAt + use.patience) revert StillWaiting(waitingFor);
             _forget(waitingFor);

@@ -57,6 +57,7 @@ interface ICoverageChannels is IClaimSource {
     error ReceiptNotOfChannel();
     error SignatureInvalid();
     error CoverageInvalid(uint256 coverage, uint256 available);
+    error ModelUnknown(bytes32 modelId);
     error AlreadyOpened(bytes32 claimId);
     error ClaimNotOpen(bytes32 claimId);
     error NotFinal(bytes32 claimId);
@@ -76,7 +77,8 @@ interface ICoverageChannels is IClaimSource {
     /// @notice Releases the lock of a channel past its expiry with no claim open. Anybody.
     function close(bytes32 channelId) external;
 
-    /// @notice Makes a receipt a claim on the board. From the channel's customer, until the receipt's expiry.
+    /// @notice Makes a receipt a claim on the board. From the channel's customer, until the receipt's expiry, while the registry
+    /// knows the model: without its record not even a right answer could be defended.
     /// @param signature 65 bytes, low s, by a key bound to the prover and not retired when the receipt was issued
     /// @return claimId the receipt's digest
     function openReceipt(Receipt calldata receipt, bytes calldata signature) external returns (bytes32 claimId);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {CoverageChannels} from "../../src/CoverageChannels.sol";
+import {ModelRecord} from "../../src/ModelTypes.sol";
 import {StakeVault} from "../../src/StakeVault.sol";
 import {ClaimView, IClaimSource, Payout} from "../../src/interfaces/IClaimSource.sol";
 import {Channel, ICoverageChannels, Receipt} from "../../src/interfaces/ICoverageChannels.sol";
@@ -178,6 +179,22 @@ contract CoverageChannelsTest is MoneyBase {
         bytes memory signature = signed(receipt);
         vm.prank(prover);
         vm.expectRevert(abi.encodeWithSelector(ICoverageChannels.NotCustomer.selector, prover));
+        channels.openReceipt(receipt, signature);
+    }
+
+    /// A model whose registration a reorganisation took back has no record to defend an answer with: its receipts wait.
+    function test_receiptsNameKnownModels() public {
+        uint256 before = vm.snapshotState();
+        ModelRecord memory r = record(0);
+        r.royalty = 1;
+        bytes32 modelId = registry.register(r, "", "", 0);
+        vm.revertToState(before);
+        Receipt memory receipt = receiptOf(1, 1 ether);
+        receipt.modelId = modelId;
+        bytes memory signature = signed(receipt);
+        refused(receipt, signature, abi.encodeWithSelector(ICoverageChannels.ModelUnknown.selector, modelId));
+        registry.register(r, "", "", 0);
+        vm.prank(customer);
         channels.openReceipt(receipt, signature);
     }
 

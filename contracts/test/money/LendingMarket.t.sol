@@ -45,7 +45,7 @@ contract LendingMarketTest is MoneyBase {
     }
 
     function newMarket(bytes32 modelId, uint8 tier, Limits memory l, bool development) private returns (LendingMarket) {
-        ModelUse memory use = ModelUse(modelId, 2, 0, 1e15, tier, tier == 1 ? 1 ether : 0, 1 days);
+        ModelUse memory use = ModelUse(modelId, 2, 0, 1e15, tier, tier == 1 ? 1 ether : 0, 1 days, 0.01 ether);
         bytes memory arguments = abi.encode(requests, registry, vault, token, price, use, l, development);
         return LendingMarket(payable(deploy("LendingMarket.sol:LendingMarket", arguments)));
     }
@@ -130,6 +130,19 @@ contract LendingMarketTest is MoneyBase {
         assertTrue(requests.requestOf(id).delivery == Delivery.Done);
     }
 
+    /// Who wants no answer to come, and so asks what nobody answers, pays the least fee for each patience.
+    function test_unanswerableQuestionsCost() public {
+        vm.expectRevert(abi.encodeWithSelector(LendingMarket.FeeTooLow.selector, 0.01 ether - 1, 0.01 ether));
+        market.askLimit{value: 0.01 ether - 1}();
+        uint256 id = market.askLimit{value: 0.01 ether}();
+        skip(1 days + 1);
+        requests.refund(id);
+        uint256 before = address(market).balance;
+        assertEq(market.collect(), 0.01 ether);
+        assertEq(address(market).balance - before, 0.01 ether);
+        market.askLimit{value: 0.01 ether}();
+    }
+
     function test_oneQuestionAtATime() public {
         uint256 first = market.askLimit{value: 0.01 ether}();
         vm.expectRevert(abi.encodeWithSelector(LendingMarket.StillWaiting.selector, first));
@@ -194,7 +207,7 @@ contract LendingMarketTest is MoneyBase {
     /// Development setup in production: refused where the money is, not in a tool's options.
     function test_noDevelopmentKeys() public {
         bytes memory code = vm.getCode("LendingMarket.sol:LendingMarket");
-        ModelUse memory use = ModelUse(zkModel, 2, 0, 1e15, 0, 0, 1 days);
+        ModelUse memory use = ModelUse(zkModel, 2, 0, 1e15, 0, 0, 1 days, 0);
         bytes memory creation =
             bytes.concat(code, abi.encode(requests, registry, vault, token, price, use, limits(), false));
         assertEq(_tryCreate(creation), abi.encodeWithSelector(AssayConsumer.DevelopmentKey.selector, zkModel));
@@ -213,7 +226,7 @@ contract LendingMarketTest is MoneyBase {
 
     function test_unknownModelsAreNotPinned() public {
         bytes32 unknown = keccak256("unknown");
-        ModelUse memory use = ModelUse(unknown, 2, 0, 1e15, 0, 0, 1 days);
+        ModelUse memory use = ModelUse(unknown, 2, 0, 1e15, 0, 0, 1 days, 0);
         bytes memory creation = bytes.concat(
             vm.getCode("LendingMarket.sol:LendingMarket"),
             abi.encode(requests, registry, vault, token, price, use, limits(), false)
