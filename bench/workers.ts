@@ -46,18 +46,26 @@ interface Servers {
 
 const IDENTITY = { chainId: 31_337, requests: `0x${'1'.repeat(40)}`, owner: `0x${'2'.repeat(40)}` } as const;
 const FORMS = 0;
+/** Multiply-adds of all: 12 thousand million, about those of ResNet-152. */
+const LAYERS = 26;
+/** Milliseconds between two looks at how many are done. */
+const LOOK_EVERY = 50;
 
-/** Layers of 340 million multiply-adds each, with few weights: bound by the processor, not by memory. */
+/**
+ * An image of 224×224×3, brought to 56×56×128, and layers of 460 million multiply-adds each, with few weights: bound by the processor,
+ * not by memory.
+ */
 function convolutions(layers: number): Program {
   const next = random(1);
-  const shape = { height: 48, width: 48, channels: 128, kernel: 3, pad: 1 };
-  const size = shape.height * shape.width * shape.channels;
+  const image = { height: 224, width: 224, channels: 3, kernel: 4, pad: 0, stride: 4 };
+  const shape = { height: 56, width: 56, channels: 128, kernel: 3, pad: 1 };
+  const stem = convolution('u8', 0, image, quantizedLayer(shape.channels, image.channels * 16, next), [0, 255]);
   const parts = Array.from({ length: layers }, (_, i) =>
-    convolution('u8', i, shape, quantizedLayer(shape.channels, shape.channels * 9, next), [0, 255]),
+    convolution('u8', 1 + i, shape, quantizedLayer(shape.channels, shape.channels * 9, next), [0, 255]),
   );
-  const small = convolution('u8', layers, { ...shape, stride: 4 }, quantizedLayer(8, shape.channels * 9, next), [0, 255]);
-  const last = dense('i32', layers + 1, quantizedLayer(10, small.length, next, false), [-(2 ** 31), 2 ** 31 - 1]);
-  return program('workers', [input('u8', size), ...parts, small, last]);
+  const small = convolution('u8', 1 + layers, { ...shape, stride: 4 }, quantizedLayer(8, shape.channels * 9, next), [0, 255]);
+  const last = dense('i32', 2 + layers, quantizedLayer(10, small.length, next, false), [-(2 ** 31), 2 ** 31 - 1]);
+  return program('workers', [input('u8', image.height * image.width * image.channels), stem, ...parts, small, last]);
 }
 
 class Bench {
@@ -88,7 +96,7 @@ class Bench {
   static async open(servers: Servers): Promise<Bench> {
     const [redis, database] = [servers.redis.url, servers.postgres.url];
     const folder = mkdtempSync(path.join(tmpdir(), 'assay-workers-'));
-    const made = convolutions(24);
+    const made = convolutions(LAYERS);
     const record: ModelRecord = modelRecord(made, { creator: IDENTITY.owner, royalty: 0 });
     const modelId = modelIdOf(record);
     writeFileSync(path.join(folder, 'program.assay'), encodeProgram(made));
@@ -106,10 +114,15 @@ class Bench {
     return new Bench({ folder, config, store, queue, modelId, input: inputRoot }, servers);
   }
 
-  /** Lets some workers do some jobs. */
+  /**
+   * Lets some workers do some jobs, and measures them in between: nothing is asked any more, and there is more to do than is waited for. What the
+   * chain role does for a request happens before.
+   */
   async stretch(count: number, jobs: number): Promise<Stretch> {
     const workers = await Promise.all(Array.from({ length: count }, () => this.worker()));
-    await this.work(4 * count);
+    const begun = await this.done();
+    await this.ask(2 * jobs + 8 * count);
+    await this.until(begun + 4 * count);
     const read = () =>
       readProcessors({
         workers: workers.map(({ pid }) => pid),
@@ -117,14 +130,14 @@ class Bench {
         postgres: [this.servers.postgres.pid],
         bench: [process.pid],
       });
-    const before = read();
-    const started = performance.now();
-    await this.work(jobs);
+    const [first, before, started] = [await this.done(), read(), performance.now()];
+    const answers = (await this.until(first + jobs)) - first;
     const seconds = (performance.now() - started) / 1_000;
     const after = read();
+    // What is left warms the next ones up.
     await Promise.all(workers.map((each) => each.stop()));
     const cpu = after.groups.workers! - before.groups.workers!;
-    return { perSecond: jobs / seconds, cpu: (1_000 * cpu) / jobs, shares: sharesBetween(before, after) };
+    return { perSecond: answers / seconds, cpu: (1_000 * cpu) / answers, shares: sharesBetween(before, after) };
   }
 
   async close(): Promise<void> {
@@ -138,18 +151,28 @@ class Bench {
     return startChild({ ...options, arguments: ['node', '--config', this.config] });
   }
 
-  /** Asks for answers as the chain role does; resolves when all are ready to be claimed. */
-  private async work(jobs: number): Promise<void> {
-    const { waiting: before } = await this.queue.counts('claim');
-    const first = this.next;
+  /** Asks for answers as the chain role does. */
+  private async ask(jobs: number): Promise<void> {
+    const ids = Array.from({ length: jobs }, (_, i) => String(this.next + i));
     this.next += jobs;
     const request = { modelId: this.modelId, tier: 1, input: this.input, fee: '0', coverage: '0', callbackGas: 0, deadline: 2 ** 40 };
-    for (let i = 0; i < jobs; i++) {
-      const requestId = String(first + i);
-      await this.store.put(COLLECTION.requests, orderedId(requestId), { ...request, requestId, state: 'queued' });
+    const put = (requestId: string) =>
+      this.store.put(COLLECTION.requests, orderedId(requestId), { ...request, requestId, state: 'queued' });
+    await Promise.all(ids.map(put));
+    await Promise.all(ids.map((requestId) => enqueue(this.queue, 'run', { requestId })));
+  }
+
+  /** Answers that wait to be claimed: nobody claims them here. */
+  private async done(): Promise<number> {
+    return (await this.queue.counts('claim')).waiting;
+  }
+
+  private async until(wanted: number): Promise<number> {
+    for (;;) {
+      const done = await this.done();
+      if (done >= wanted) return done;
+      await sleep(LOOK_EVERY);
     }
-    await Promise.all(Array.from({ length: jobs }, (_, i) => enqueue(this.queue, 'run', { requestId: String(first + i) })));
-    while ((await this.queue.counts('claim')).waiting < before + jobs) await sleep(25);
   }
 }
 

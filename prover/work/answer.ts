@@ -82,9 +82,13 @@ export class Answerer {
         state: 'prepared',
         claimedAt: 0,
       };
-      await store.update<ClaimDocument>(COLLECTION.claims, id, (before) =>
-        before !== undefined && answersRequest(before, request) ? undefined : document,
-      );
+      // Where there was none, there mostly is none yet: reading it again is worth it only when there is.
+      const isFirst = held === undefined && (await store.putIfAbsent(COLLECTION.claims, id, document));
+      if (!isFirst) {
+        await store.update<ClaimDocument>(COLLECTION.claims, id, (before) =>
+          before !== undefined && answersRequest(before, request) ? undefined : document,
+        );
+      }
     }
     await enqueue(queue, 'claim', { requestId });
   }
