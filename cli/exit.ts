@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { AssayError } from '../core/errors.ts';
+import { revertOf } from '../runtime/log.ts';
 
 /** 0 success, 1 a negative verdict, 2 wrong use or unreadable input. */
 export type ExitCode = 0 | 1 | 2;
@@ -57,8 +58,10 @@ export function presentable(error: unknown): AssayError {
 /** viem's errors: short message only, for an RPC URL may carry an API key. */
 function chainError(name: string, message: string, cause: unknown): AssayError {
   const unreachable = /HTTP request failed|fetch failed|timed out|took too long/i.test(`${name} ${message}`);
+  const revert = revertOf(cause);
   return new AssayError(unreachable ? 'The chain does not answer' : `The chain refused: ${firstLine(message)}`, {
     code: unreachable ? 'CHAIN_UNREACHABLE' : 'CHAIN_REFUSED',
+    ...(revert === undefined ? {} : { facts: { revert: revert.slice(0, 200) } }),
     fix: unreachable ? 'check --rpc, and that the chain runs' : 'check the arguments, balances and the state of what is named',
     cause,
   });

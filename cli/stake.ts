@@ -1,9 +1,10 @@
-import type { Address, LocalAccount } from 'viem';
+import { type Address, isAddressEqual, type LocalAccount, zeroAddress } from 'viem';
 import type { Deployment } from '../contracts/client/deployment.ts';
 import { claimBoardAbi } from '../contracts/client/generated/claimBoard.ts';
 import { requestsAbi } from '../contracts/client/generated/requests.ts';
 import { stakeVaultAbi } from '../contracts/client/generated/stakeVault.ts';
 import type { Sender } from '../contracts/client/sender.ts';
+import { AssayError } from '../core/errors.ts';
 import type { Client } from './chain.ts';
 
 /** A prover's stake, seen and moved by its owner. */
@@ -45,13 +46,27 @@ export class Stake {
 
   /** Binds a signing key, which shows that it agrees by a signature. A key that is bound already is left as it is. */
   async addKey(key: LocalAccount): Promise<void> {
-    const [bound] = await this.client.readContract({
+    const [bound, retiredAt] = await this.client.readContract({
       address: this.deployment.vault,
       abi: stakeVaultAbi,
       functionName: 'bindingOf',
       args: [key.address],
     });
-    if (bound === this.owner) return;
+    if (isAddressEqual(bound, this.owner) && retiredAt === 0n) return;
+    if (isAddressEqual(bound, this.owner)) {
+      throw new AssayError('The key was retired, for good', {
+        code: 'KEY_RETIRED',
+        facts: { key: key.address },
+        fix: 'make another one: `assay keystore new`',
+      });
+    }
+    if (!isAddressEqual(bound, zeroAddress)) {
+      throw new AssayError('The key is bound to another stake, for good', {
+        code: 'KEY_BOUND',
+        facts: { key: key.address, stake: bound },
+        fix: 'make a key for each stake: `assay keystore new`',
+      });
+    }
     const digest = await this.client.readContract({
       address: this.deployment.vault,
       abi: stakeVaultAbi,

@@ -169,14 +169,38 @@ function distance(a: string, b: string): number {
 }
 
 function readJson(file: string): Record<string, unknown> {
-  const text = readFileSync(file, 'utf8');
+  let value: unknown;
+  const wrong = (message: string): ConfigError => new ConfigError(file, [{ path: '', message, fix: 'correct the file' }]);
+  const text = readText(file);
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Told below.
+    value = JSON.parse(text);
+  } catch (error) {
+    throw wrong(`it is not JSON${placeOf(error, text)}`);
   }
-  throw new ConfigError(file, [{ path: '', message: 'it is not a JSON object', fix: 'correct the file' }]);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw wrong('it is not a JSON object');
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    throw new AssayError('The configuration file does not exist', {
+      code: 'FILE_MISSING',
+      facts: { file },
+      fix: 'check the path; deploy/ holds examples, and docs/operating.md lists all members',
+      cause,
+    });
+  }
+}
+
+/** Where a parser gave up. Its own words would repeat what is around, which may be an address with a password. */
+function placeOf(error: unknown, text: string): string {
+  const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+  // Without one, it ended too soon.
+  const before = text.slice(0, position === undefined ? text.length : Number(position)).split('\n');
+  return `: line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
 }
 
 function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {

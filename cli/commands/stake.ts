@@ -1,7 +1,8 @@
 import { Command } from 'commander';
-import { formatEther } from 'viem';
+import { formatEther, type LocalAccount } from 'viem';
 import { AssayError } from '../../core/errors.ts';
-import { accountOf, keyHelp, ROLES } from '../accounts.ts';
+import { PASSWORD_VARIABLE } from '../../runtime/keystore-file.ts';
+import { accountOf, hotKey, keyHelp, ROLES } from '../accounts.ts';
 import { address, ether } from '../options.ts';
 import { createOutput } from '../output.ts';
 
@@ -11,6 +12,8 @@ interface Options {
   readonly deposit?: bigint;
   readonly withdraw?: bigint;
   readonly addKey?: boolean;
+  readonly keystore?: string;
+  readonly passwordFile?: string;
   readonly retireKey?: `0x${string}`;
   readonly collect?: boolean;
   readonly json?: boolean;
@@ -23,7 +26,9 @@ export function stakeCommand(): Command {
     .option('--deployment <file>', 'deployment file (default deployments/<chainId>.json)')
     .option('--deposit <ether>', 'add to the free stake', ether)
     .option('--withdraw <ether>', 'take out of the free stake', ether)
-    .option('--add-key', `bind the node's key (${ROLES.node.variable}) to this stake, for good`)
+    .option('--add-key', `bind the node's key (--keystore, or ${ROLES.node.variable}) to this stake, for good`)
+    .option('--keystore <file>', 'encrypted file of the key to bind, as `assay keystore new` wrote it')
+    .option('--password-file <file>', `file with its password (default: ${PASSWORD_VARIABLE} in the environment)`)
     .option('--retire-key <address>', "end a key's right to make new claims", address)
     .option('--collect', 'take out fees and answer payments')
     .addHelpText('after', keyHelp('owner'))
@@ -31,6 +36,9 @@ export function stakeCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
+  if (options.keystore !== undefined && options.addKey !== true) {
+    throw new AssayError('A keystore is named, and nothing is to be done with its key', { code: 'USAGE', fix: 'add --add-key' });
+  }
   const [{ connect, loadDeployment }, { createSender }, { Stake }] = await Promise.all([
     import('../chain.ts'),
     import('../../contracts/client/sender.ts'),
@@ -39,8 +47,9 @@ async function run(options: Options): Promise<void> {
   const client = await connect(options.rpc);
   const deployment = await loadDeployment(client, options.deployment);
   const stake = new Stake(client, deployment, createSender({ client, account: accountOf('owner', client.chain.id) }));
+  if (options.addKey === true) await stake.addKey(await keyToBind(options, client.chain.id));
+  // After what can be refused: who has to try again must not pay in twice.
   if (options.deposit !== undefined) await stake.deposit(options.deposit);
-  if (options.addKey === true) await stake.addKey(accountOf('node', client.chain.id));
   if (options.retireKey !== undefined) await stake.retireKey(options.retireKey);
   if (options.collect === true) await stake.collect();
   if (options.withdraw !== undefined) {
@@ -59,4 +68,9 @@ async function run(options: Options): Promise<void> {
     { event: 'stake', owner: stake.owner, free, locked },
     `Stake of ${stake.owner}: ${formatEther(free)} ether free, ${formatEther(locked)} ether locked.`,
   );
+}
+
+async function keyToBind({ keystore: file, passwordFile }: Options, chainId: number): Promise<LocalAccount> {
+  const { privateKeyToAccount } = await import('viem/accounts');
+  return privateKeyToAccount(await hotKey('node', chainId, file === undefined ? undefined : { file, passwordFile }));
 }

@@ -239,6 +239,23 @@ describe('each mistake is told once, by its member, with what to do', () => {
     writeFileSync(in_('list.json'), '[]');
     expect(problemsOf(() => loadConfig(nodeConfigSchema, { file: in_('list.json'), overrides: {} }))).toMatchObject([{ path: '' }]);
   });
+
+  it('a file that is no JSON: where, and nothing of what it says', () => {
+    for (const [text, place] of [
+      ['{\n  "rpc": "http://hunter2",,\n}', 'line 2, column 27'],
+      ['{ "rpc": "http://hunter2"', 'line 1, column 26'],
+    ] as const) {
+      writeFileSync(in_('cut.json'), text);
+      const [problem] = problemsOf(() => loadConfig(nodeConfigSchema, { file: in_('cut.json'), overrides: {} }));
+      expect(problem?.message).toContain(place);
+      expect(JSON.stringify(problem)).not.toContain('hunter2');
+    }
+  });
+
+  it('a file that is not there', () => {
+    const load_ = (): unknown => loadConfig(nodeConfigSchema, { file: in_('none.json'), overrides: {} });
+    expect(load_).toThrow(expect.objectContaining({ code: 'FILE_MISSING', facts: { file: in_('none.json') } }));
+  });
 });
 
 describe('many mistakes', () => {
