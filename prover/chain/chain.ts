@@ -177,7 +177,7 @@ export class NodeChain {
     return this.toBoard(answerCall(this.addresses.board, named));
   }
 
-  /** What collecting needs (prover/collect.ts). */
+  /** What collecting needs (prover/chain/collect.ts). */
   get till(): Till {
     const { client, addresses, sender } = this;
     const { vault, requests, board, channels } = addresses;

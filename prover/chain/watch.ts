@@ -87,7 +87,7 @@ export class Watcher {
     await defender.rewound();
     await channels.refresh();
     await ends.rewound(Number(timestamp));
-    for (const claimId of await claims.lost()) {
+    for (const claimId of await claims.lost(Number(timestamp))) {
       log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
       await desk.reopened(claimId, this.now);
     }

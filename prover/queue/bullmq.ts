@@ -30,6 +30,8 @@ export interface RedisQueueOptions {
   readonly lockMilliseconds?: number;
   /** Milliseconds that the Redis may take to answer. */
   readonly patience?: number;
+  /** Milliseconds between two looks for retries that a wrong clock has put off too far. */
+  readonly lookMilliseconds?: number;
 }
 
 /** What lies in a job's data: anybody who reaches the Redis can write it. */
@@ -46,7 +48,7 @@ const redisId = (id: string): string => `id-${encodeURIComponent(id)}`;
 /**
  * The queue on a Redis, for any number of processes on any number of machines, through BullMQ. A job whose worker was killed goes to
  * another one when its lock has run out. Jobs are as durable as the Redis; what it loses is queued again from the store
- * (prover/reconcile.ts).
+ * (prover/chain/reconcile.ts).
  * @throws AssayError QUEUE_UNREACHABLE when the Redis does not answer a first time
  */
 export async function openRedisQueue(options: RedisQueueOptions): Promise<Queue> {
@@ -124,7 +126,7 @@ class RedisQueue implements Queue {
 
   work(kind: string, concurrency: number, handler: JobHandler): void {
     invariant(!this.workers.has(kind), 'a kind of job has one handler');
-    const { lockMilliseconds = 6_000, firstDelay = 500, longestDelay = 60_000 } = this.options;
+    const { lockMilliseconds = 6_000, firstDelay = 500, longestDelay = 60_000, lookMilliseconds = 15_000 } = this.options;
     const worker = new Worker<Envelope>(kind, (job, token) => this.handle(job, token ?? '', handler), {
       connection: this.client,
       prefix: this.options.prefix,
@@ -144,6 +146,10 @@ class RedisQueue implements Queue {
       if (error instanceof SyntaxError) this.mend(kind).catch(this.failed);
     });
     this.workers.set(kind, worker);
+    const timer = setInterval(() => {
+      this.hasten(kind, longestDelay).catch(this.failed);
+    }, lookMilliseconds);
+    this.abort.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   }
 
   async counts(kind: string): Promise<QueueCounts> {
@@ -212,6 +218,18 @@ class RedisQueue implements Queue {
     }
   }
 
+  /** A retry is due by the clock of the process that it failed in: where that was ahead, it would wait for as long as it was wrong. */
+  private async hasten(kind: string, longestDelay: number): Promise<void> {
+    const queue = this.queue(kind);
+    const farthest = (Date.now() + 2 * longestDelay) * SCORES_A_MILLISECOND;
+    const ids = await this.bounded(this.client.zrangebyscore(queue.toKey('delayed'), farthest, '+inf', 'LIMIT', 0, MOST_MENDED));
+    for (const id of ids) {
+      const job = await this.bounded(queue.getJob(id));
+      // It may have been taken up or promoted meanwhile.
+      await this.bounded(job?.promote().catch(() => undefined) ?? Promise.resolve());
+    }
+  }
+
   private async handle(job: BullJob<Envelope>, token: string, handler: JobHandler): Promise<void> {
     const envelope = envelopeOf(job);
     if (envelope === undefined) throw new UnrecoverableError('the job holds what no node writes');
@@ -266,6 +284,8 @@ class RedisQueue implements Queue {
 }
 
 const MOST_MENDED = 1_000;
+/** BullMQ's scores of delayed jobs: milliseconds, and places for those of the same one. */
+const SCORES_A_MILLISECOND = 0x1000;
 /** The members of a job that BullMQ parses, and what stands in for one that is no JSON: no envelope, so that the job is buried. */
 const READABLE: Readonly<Record<string, (text: string) => string>> = {
   data: (text) => JSON.stringify(text.slice(0, 1_000)),

@@ -29,7 +29,7 @@ export class InputStore {
   private readonly artifacts: ArtifactStore;
   private readonly store: Store | undefined;
 
-  /** @param store remembers until when bytes are kept (prover/holds.ts); without one they are kept for ever */
+  /** @param store remembers until when bytes are kept (prover/records/holds.ts); without one they are kept for ever */
   constructor(artifacts: ArtifactStore, store?: Store) {
     this.artifacts = artifacts;
     this.store = store;

@@ -22,7 +22,7 @@ function kind<Schema extends z.ZodType>(data: Schema, priority: number, attempts
 
 /**
  * Every kind of work in the node. Jobs only point at documents of the store, which say what is to be done and whether it still is:
- * so a job may run twice, and a lost one is made again from its document (prover/reconcile.ts).
+ * so a job may run twice, and a lost one is made again from its document (prover/chain/reconcile.ts).
  * An endpoint that is away for minutes must lose no request; a proof that fails is dear to try again.
  */
 export const JOBS = {

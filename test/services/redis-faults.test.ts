@@ -167,6 +167,24 @@ describe('a Redis that fails', () => {
     await eventually(() => queue.counts('work')).toEqual(NONE);
   });
 
+  it('holds a retry that a wrong clock has put off by an hour: it comes in its time', async () => {
+    const { url } = await redis();
+    const queue = await open(url, { firstDelay: 60_000, longestDelay: 60_000, lookMilliseconds: 300 });
+    const seen: number[] = [];
+    queue.work('work', 1, async ({ attempts }) => {
+      seen.push(attempts);
+      if (attempts === 1) throw new Error('not yet');
+    });
+    await queue.add({ id: 'a', kind: 'work', data: null });
+    await eventually(() => queue.counts('work')).toEqual({ waiting: 1, active: 0, dead: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // One that is due as it should be is left to wait.
+    expect(seen).toEqual([1]);
+    await raw(url, (client) => client.zincrby('faults:work:delayed', 3_600_000 * 0x1000, 'id-a'));
+    await eventually(() => seen).toEqual([1, 2]);
+    await eventually(() => queue.counts('work')).toEqual(NONE);
+  });
+
   it('holds what no node wrote: a dead letter, and the other jobs run', async () => {
     const { url } = await redis();
     const queue = await open(url);
