@@ -4,12 +4,11 @@ import { type ArtifactStore, openArtifacts } from '../../runtime/artifacts.ts';
 import type { Log } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
 import type { NodeConfig } from '../configuration/config.ts';
-import { openRedisQueue } from '../queue/bullmq.ts';
 import { embeddedQueue } from '../queue/embedded.ts';
 import type { Queue } from '../queue/port.ts';
 import { embeddedStore } from '../store/embedded.ts';
 import type { Store } from '../store/port.ts';
-import { openPostgres } from '../store/postgres.ts';
+import type { Postgres } from '../store/postgres.ts';
 import type { NodeIdentity } from './identity.ts';
 
 /** Where a node keeps what it must not lose. */
@@ -38,12 +37,12 @@ export async function openStorage(config: NodeConfig, log: Log): Promise<Storage
     return state;
   };
   try {
-    const postgres = database === undefined ? undefined : await openPostgres({ url: database, log });
+    const postgres = database === undefined ? undefined : await postgresOf(database, log);
     return {
       store: postgres?.store ?? embeddedStore(embedded()),
       artifacts: postgres?.artifacts ?? openArtifacts(path.join(embedded().directory, 'artifacts')),
       openQueue: async (identity) => {
-        if (redis !== undefined) return openRedisQueue({ url: redis, prefix: queuePrefix(identity), log });
+        if (redis !== undefined) return redisQueueOf(redis, identity, log);
         return embeddedQueue(embedded(), { onError: (error) => log.error({ error }, 'a job that ended is still in the queue') });
       },
       hold: postgres?.hold,
@@ -56,6 +55,18 @@ export async function openStorage(config: NodeConfig, log: Log): Promise<Storage
     await state?.close();
     throw error;
   }
+}
+
+// Drivers of servers take a node half a second to load: one that keeps its state to itself need not wait for them.
+
+async function postgresOf(url: string, log: Log): Promise<Postgres> {
+  const { openPostgres } = await import('../store/postgres.ts');
+  return openPostgres({ url, log });
+}
+
+async function redisQueueOf(url: string, identity: NodeIdentity, log: Log): Promise<Queue> {
+  const { openRedisQueue } = await import('../queue/bullmq.ts');
+  return openRedisQueue({ url, prefix: queuePrefix(identity), log });
 }
 
 /** Keys of a stake's queue in a Redis. */

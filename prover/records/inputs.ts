@@ -1,4 +1,3 @@
-import { commitInput } from '../../circuits/input-commitment.ts';
 import type { Hash } from '../../core/brand.ts';
 import { inputForms, listBytes, listRootOfBytes } from '../../core/tensor-list.ts';
 import type { ArtifactStore } from '../../runtime/artifacts.ts';
@@ -14,6 +13,8 @@ const COMMITMENT = 2;
 type Named = Pick<ServedModel, 'program' | 'inputForm'>;
 
 async function commitmentOf(bytes: Uint8Array): Promise<Hash> {
+  // Poseidon's tables are 27 MB of a process's heap, and models without a zk tier never need them.
+  const { commitInput } = await import('../../circuits/input-commitment.ts');
   return `0x${(await commitInput(bytes)).toString(16).padStart(64, '0')}` as Hash;
 }
 
