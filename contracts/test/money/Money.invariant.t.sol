@@ -114,7 +114,8 @@ contract MoneyHandler is Base {
         bytes32[] memory questions = new bytes32[](3);
         bytes[] memory outputs = new bytes[](3);
         for (uint256 i = 0; i < 3; ++i) {
-            some[i] = _id(seed + i * 7);
+            // Of a smaller seed, so that the sum stays one.
+            some[i] = _id(seed % 1e9 + i * 7);
             (questions[i], outputs[i]) = (Questions.read(w.requests, some[i]), OUTPUT);
         }
         uint256 burnedBefore = address(0).balance;
@@ -234,6 +235,8 @@ contract MoneyHandler is Base {
     }
 }
 
+/// @notice What holds of the money, whatever anybody does.
+/// forge-config: long.invariant.runs = 64
 contract MoneyInvariants is MoneyBase {
     MoneyHandler private handler;
     ToyConsumer private second;
@@ -295,13 +298,7 @@ contract MoneyInvariants is MoneyBase {
         assertTrue(ends[4] == Status.Claimed || requests.requestOf(handler.ids(4)).status == Status.Refunded);
         assertGt(handler.faults(), 0);
         assertGt(handler.burned(), 0);
-        invariant_Solvency();
-        invariant_Isolation();
-        invariant_SlashArithmetic();
-        invariant_FailureIsNeutral();
-        invariant_NoReplay();
-        invariant_Delivery();
-        invariant_Identity();
+        invariant_All();
     }
 
     function _identityNow() private view returns (bytes32) {
@@ -388,5 +385,17 @@ contract MoneyInvariants is MoneyBase {
 
     function invariant_Identity() public view {
         assertEq(_identityNow(), identity);
+    }
+
+    /// All names at once, after every call: `long` makes half a million calls here instead of as many for each name.
+    /// forge-config: long.invariant.runs = 4000
+    function invariant_All() public view {
+        invariant_Solvency();
+        invariant_Isolation();
+        invariant_SlashArithmetic();
+        invariant_FailureIsNeutral();
+        invariant_NoReplay();
+        invariant_Delivery();
+        invariant_Identity();
     }
 }
