@@ -12,10 +12,11 @@ export interface ProvingEstimate {
 
 /**
  * Figures of the reference machine (two cores of a 2.x GHz server Xeon): snarkjs proved a domain of 2^14 in 0.46 s and one of 2^17 in 3.5
- * to 3.9 s; a development setup of 2^17 took 20 s. The rest of the start is that of the process and of its circuit.
+ * to 3.9 s. The rest of the start is that of the process and of its circuit. A development setup shares its work evenly: half of the 6 to 7
+ * processor seconds for 2^14, 32 for 2^17, 41 to 49 for 2^18, 81 for 2^19 and 272 for 2^21 that it took on a busy machine (docs/circuits.md).
  */
 const PROOF = { start: 0.5, perRow: 28e-6 } as const;
-const SETUP = { start: 1, perRow: 150e-6 } as const;
+const SETUP = { start: 2, perRow: 85e-6 } as const;
 const REFERENCE = { cores: 2, benchmarkSeconds: 0.0095 } as const;
 /** Part of the work that more cores do not speed up. */
 const SERIAL_SHARE = 0.2;
