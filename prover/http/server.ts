@@ -9,6 +9,7 @@ import { addBodyBudget } from './budget.ts';
 import { errorBody, fromFastify, fromSocket, malformed, notFound, statusOf, stopping } from './errors.ts';
 import { Gate } from './gate.ts';
 import type { ApiKeys } from './keys.ts';
+import { refuseOtherMethods } from './methods.ts';
 import { BYTES } from './route.ts';
 import { addClaimRoutes } from './routes/claims.ts';
 import { addInferRoutes } from './routes/infer.ts';
@@ -89,6 +90,7 @@ export async function startServer(service: NodeService, options: ServerOptions):
   }
   await addAccess(server, options.keys, options.requestsPerMinute);
   addBodyBudget(server, options.bodyBudget ?? 256 << 20);
+  const refuseOthers = refuseOtherMethods(server);
   const trace = new Gate('other traces', options.traceConcurrency ?? 1, options.traceWaiting ?? 32);
   const inputs = new Gate('other inputs', 16, 256);
   addOperationRoutes(server, service, closing.signal);
@@ -101,6 +103,7 @@ export async function startServer(service: NodeService, options: ServerOptions):
   };
   addJobRoutes(server, service, events, closing.signal);
   addClaimRoutes(server, service, trace);
+  refuseOthers();
   return running(server, options, closing);
 }
 
@@ -111,7 +114,9 @@ export async function startServer(service: NodeService, options: ServerOptions):
 export async function startOperations(service: OperationsService, options: ListenOptions): Promise<RunningServer> {
   const closing = new AbortController();
   const server = createServer(service, options, 0);
+  const refuseOthers = refuseOtherMethods(server);
   addOperationRoutes(server, service, closing.signal);
+  refuseOthers();
   return running(server, options, closing);
 }
 
