@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,6 +28,7 @@ import { readProcessors, type Shares, sharesBetween } from './processors.ts';
 interface Options {
   readonly rounds: string;
   readonly jobs: string;
+  readonly pin: boolean;
   readonly json: boolean;
 }
 
@@ -118,8 +120,9 @@ class Bench {
    * Lets some workers do some jobs, and measures them in between: nothing is asked any more, and there is more to do than is waited for. What the
    * chain role does for a request happens before.
    */
-  async stretch(count: number, jobs: number): Promise<Stretch> {
+  async stretch(count: number, jobs: number, isPinned: boolean): Promise<Stretch> {
     const workers = await Promise.all(Array.from({ length: count }, () => this.worker()));
+    if (isPinned) workers.forEach(pin);
     const begun = await this.done();
     await this.ask(2 * jobs + 8 * count);
     await this.until(begun + 4 * count);
@@ -176,6 +179,11 @@ class Bench {
   }
 }
 
+/** A process with a thread for its model has others for the rest: on one processor they share it. */
+function pin({ pid }: Child, processor: number): void {
+  execFileSync('taskset', ['-a', '-c', '-p', String(processor), String(pid)], { stdio: 'ignore' });
+}
+
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
@@ -193,15 +201,15 @@ function line(name: string, { perSecond, cpu, shares }: Stretch): string {
   return `${name}: ${perSecond.toFixed(1)} answers/s, ${cpu.toFixed(1)} ms of processor each; processors: ${used}`;
 }
 
-async function main({ rounds, jobs, json }: Options): Promise<void> {
+async function main({ rounds, jobs, pin: isPinned, json }: Options): Promise<void> {
   const [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
   const bench = await Bench.open({ redis, postgres });
   try {
     const one: Stretch[] = [];
     const two: Stretch[] = [];
     for (let round = 0; round < Number(rounds); round++) {
-      one.push(await bench.stretch(1, Number(jobs)));
-      two.push(await bench.stretch(2, 2 * Number(jobs)));
+      one.push(await bench.stretch(1, Number(jobs), isPinned));
+      two.push(await bench.stretch(2, 2 * Number(jobs), isPinned));
     }
     const ratio = median(one.map(({ perSecond }, i) => two[i]!.perSecond / perSecond));
     const figures = { one: typical(one), two: typical(two), ratio, rounds: one.map((each, i) => ({ one: each, two: two[i] })) };
@@ -222,6 +230,7 @@ await new Command('workers')
   .description('What a second worker process adds on a model that keeps a core busy. Needs redis-server and postgresql, and two free cores')
   .option('--rounds <n>', 'times that one worker and then two are measured', '3')
   .option('--jobs <n>', 'jobs of one worker in a round', '40')
+  .option('--pin', 'each worker on one processor, with all of its threads', false)
   .option('--json', 'one JSON object', false)
   .action(main)
   .parseAsync();
