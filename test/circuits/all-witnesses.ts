@@ -46,7 +46,7 @@ const FEW = 64;
 /** Branches that are open at a time. */
 const MOST_BRANCHES = 5000;
 /** Assignments that are followed side by side. */
-const MOST_ASSIGNMENTS = 64;
+const MOST_ASSIGNMENTS = 1000;
 
 const CONSTANT_ONE: Affine = { constant: 1n, terms: new Map() };
 
