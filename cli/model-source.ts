@@ -5,6 +5,7 @@ import { AssayError } from '../core/errors.ts';
 import type { Graph } from '../core/onnx/graph.ts';
 import { parseModel } from '../core/onnx/parse.ts';
 import { type Compiled, type CompileProgress, compileModel } from '../core/quantize/compile.ts';
+import type { WeightLimit } from '../core/quantize/quantizer.ts';
 import { endableAtOnce } from './cleanup.ts';
 import { readExternalData } from './external-data.ts';
 import { CASES_LIMIT, MODEL_LIMIT, readInputFile, readInputText } from './files.ts';
@@ -15,7 +16,7 @@ import { type Range, randomCases } from './random-calibration.ts';
 /** Options that decide what program a model becomes: shared by `compile` and the preflight of `inspect`. */
 export interface CompileSettings {
   readonly calibration?: string;
-  readonly weights: '7' | '8';
+  readonly weights?: '7' | '8';
   readonly cheapProof: boolean;
   readonly wide: boolean;
   readonly logits: boolean;
@@ -37,7 +38,12 @@ export interface ModelSource extends ModelFacts {
 export function addCompileOptions(command: Command): Command {
   return command
     .option('--calibration <file>', 'rows of real inputs, as docs/compiling.md says; without it, noise stands in')
-    .addOption(new Option('--weights <bits>', 'bits of a weight: 7 is fast on every CPU, 8 is finer').choices(['7', '8']).default('7'))
+    .addOption(
+      new Option('--weights <bits>', 'bits of a weight (default: 7, or more only where these are measured to lose too much)').choices([
+        '7',
+        '8',
+      ]),
+    )
     .addOption(
       new Option('--cheap-proof', 'weights of 6 bits: a constraint an activation less, and a little accuracy')
         .default(false)
@@ -116,7 +122,7 @@ export function compileSource(
         options: {
           name: name ?? defaultName(file),
           mode: settings.wide ? 'wide' : 'auto',
-          weightLimit: settings.cheapProof ? 32 : settings.weights === '8' ? 127 : 64,
+          ...weightLimitOf(settings),
           logits: settings.logits,
           seed: settings.seed,
           onProgress: progressPrinter(output),
@@ -125,6 +131,12 @@ export function compileSource(
       }),
     ),
   );
+}
+
+/** Left open, the compiler measures which weights keep enough. */
+function weightLimitOf({ cheapProof, weights }: CompileSettings): { readonly weightLimit?: WeightLimit } {
+  if (cheapProof) return { weightLimit: 32 };
+  return weights === undefined ? {} : { weightLimit: weights === '8' ? 127 : 64 };
 }
 
 const STAGES: Readonly<Record<CompileProgress['stage'], string>> = {

@@ -81,7 +81,7 @@ export function adviceFor(source: { readonly noise: boolean }, inspection: Inspe
       ? ['a Softmax keeps this model out of the zk tier; if it is the last layer, --logits leaves it out']
       : []),
     ...(report.score.outputs.some(({ agreement, relativeError }) => (agreement ?? 1) < 0.97 || relativeError > 0.02)
-      ? ['the integer program strays from the float model on the rows it was scored on; try more calibration rows, --weights 8 or --wide']
+      ? ['the integer program strays from the float model on the rows it was scored on; try more calibration rows or --wide']
       : []),
   ];
 }
