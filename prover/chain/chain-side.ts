@@ -1,6 +1,6 @@
 import { type Address, isAddressEqual } from 'viem';
 import { readClocks } from '../../contracts/client/board/read.ts';
-import { follow } from '../../contracts/client/follow.ts';
+import { type ChainEvent, follow } from '../../contracts/client/follow.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { coverageChannelsAbi } from '../../contracts/client/generated/coverageChannels.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
@@ -186,7 +186,8 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
   const { chain, store, log } = parts;
   const { requests, board, channels } = chain.addresses;
   const abort = new AbortController();
-  const events = new DeferredEvents({ handle: (event) => watcher.onEvent(event), log, metrics: parts.metrics });
+  const isUrgent = ({ address }: ChainEvent): boolean => isAddressEqual(address, board);
+  const events = new DeferredEvents({ handle: (event) => watcher.onEvent(event), isUrgent, log, metrics: parts.metrics });
   const following = follow(
     {
       client: chain.client,
@@ -205,7 +206,7 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
       saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(events.safeCursor(block))),
       onEvent: (event) => events.handle(event),
       onRewind: (first) => events.forget(first),
-      isUrgent: ({ address }) => isAddressEqual(address, board),
+      isUrgent,
       onRewound: (from) => watcher.onRewound(from),
       onHead: async ({ number, timestamp }) => {
         parts.metrics?.chainBlock.set(Number(number));

@@ -4,6 +4,8 @@ import type { NodeMetrics } from '../metrics.ts';
 
 export interface DeferredParts {
   handle(event: ChainEvent): Promise<void>;
+  /** What waits for nothing else: demands, and what else is told of disputes. */
+  isUrgent(event: ChainEvent): boolean;
   readonly log: Log;
   readonly metrics?: Pick<NodeMetrics, 'alarms'> | undefined;
 }
@@ -20,13 +22,14 @@ const LONGEST_PAUSE = 60_000;
 /** An hour of tries, after which a request no longer keeps the cursor for the next start behind itself. */
 const MOST_FOR_REQUESTS = 64;
 
-/** Requests looked at at the same time, and those that may wait for it before no more blocks are read. */
+/** Events handled at the same time beside the stream, and those that may wait for it before no more blocks are read. */
 const AT_ONCE = 16;
 const MOST_WAITING = 4_096;
 
 /**
- * Hands events on so that no demand waits behind anything else: requests, of which strangers may make any number, are looked at beside the
- * stream, and what failed is tried again on its own. Kept in memory: the cursor for the next start stays before the earliest.
+ * Hands events on so that no demand waits behind anything else: all but what is urgent is handled beside the stream, where strangers may
+ * make any number of requests, and what failed is tried again on its own. Kept in memory: the cursor for the next start stays before the
+ * earliest.
  */
 export class DeferredEvents {
   private readonly parts: DeferredParts;
@@ -43,7 +46,7 @@ export class DeferredEvents {
 
   /** Resolves when what comes after the event may be handled. */
   async handle(event: ChainEvent): Promise<void> {
-    if (event.name !== 'Requested') return this.attempt(event);
+    if (this.parts.isUrgent(event)) return this.attempt(event);
     this.beside(event);
     while (this.waiting.length > MOST_WAITING && !this.isStopped) await Promise.race(this.underWay());
   }
@@ -82,9 +85,9 @@ export class DeferredEvents {
   }
 
   private beside(event: ChainEvent): void {
-    // What is no request failed before, and waits for none of them.
-    if (event.name === 'Requested') this.waiting.push(event);
-    else this.waiting.unshift(event);
+    // What is urgent failed before, and waits for nothing else.
+    if (this.parts.isUrgent(event)) this.waiting.unshift(event);
+    else this.waiting.push(event);
     this.next();
   }
 
@@ -92,7 +95,7 @@ export class DeferredEvents {
     while (!this.isStopped) {
       const at = this.waiting.findIndex((event) => !this.running.has(subjectOf(event)));
       const event = this.waiting[at];
-      if (event === undefined || (event.name === 'Requested' && this.running.size >= AT_ONCE)) return;
+      if (event === undefined || (!this.parts.isUrgent(event) && this.running.size >= AT_ONCE)) return;
       this.waiting.splice(at, 1);
       const done = this.attempt(event).finally(() => {
         this.running.delete(subjectOf(event));
@@ -152,9 +155,11 @@ function deadlineOf({ args }: ChainEvent): number {
   return deadline ?? 0;
 }
 
-/** What an event is about. */
+/** What an event is about: what is told of one request or channel is handled in its order. */
 function subjectOf(event: ChainEvent): string {
-  return event.name === 'Requested' ? `request/${String(event.args.requestId)}` : nameOf(event);
+  const { requestId, channelId } = event.args;
+  const subject = requestId ?? channelId;
+  return subject === undefined ? nameOf(event) : `${event.address}/${String(subject)}`;
 }
 
 function nameOf({ blockNumber, transactionHash, logIndex }: ChainEvent): string {

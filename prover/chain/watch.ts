@@ -47,6 +47,7 @@ export class Watcher {
   private now = 0;
   private swept = 0;
   private confirmed = 0;
+  private confirming: Promise<void> | undefined;
 
   constructor(parts: WatcherParts) {
     this.parts = parts;
@@ -72,7 +73,7 @@ export class Watcher {
     collector.wake(now);
     if (now >= this.confirmed + CONFIRM) {
       this.confirmed = now;
-      await desk.confirm(now);
+      this.confirm(now);
     }
     if (now < this.swept + SWEEP) return;
     this.swept = now;
@@ -91,6 +92,17 @@ export class Watcher {
       log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
       await desk.reopened(claimId, this.now);
     }
+  }
+
+  /** Beside the stream of events: it may be many looks at the chain. */
+  private confirm(now: number): void {
+    const { desk, log } = this.parts;
+    this.confirming ??= desk
+      .confirm(now)
+      .catch((error) => log.warn({ error }, 'answers that were sent could not be looked at; trying again'))
+      .finally(() => {
+        this.confirming = undefined;
+      });
   }
 
   /** What was over may not be any more: an open claim is watched again, an open request answered again. @returns whether it was so */

@@ -10,6 +10,8 @@ function event(block: bigint, name = 'Requested', deadline = 500): ChainEvent {
   return { name, address: `0x${'11'.repeat(20)}`, args, blockNumber: block, transactionHash: `0x${'22'.repeat(32)}`, logIndex: 0 };
 }
 
+const isUrgent = ({ name }: ChainEvent): boolean => name === 'Demanded';
+
 describe('an event that cannot be handled', () => {
   it('keeps nothing behind it from being handled, and is tried again until it can', async () => {
     const handled: bigint[] = [];
@@ -17,6 +19,7 @@ describe('an event that cannot be handled', () => {
     const log = createLog({ name: 'test', level: 'silent' });
     const events = new DeferredEvents({
       log,
+      isUrgent,
       handle: async ({ blockNumber }) => {
         if (blockNumber === 5n && ++tries < 3) throw new Error('poison');
         handled.push(blockNumber);
@@ -50,7 +53,7 @@ describe('an event that cannot be handled', () => {
       tries++;
       throw new Error('poison');
     };
-    const events = new DeferredEvents({ log, metrics, handle });
+    const events = new DeferredEvents({ log, metrics, isUrgent, handle });
     const alarms = async (): Promise<string | undefined> =>
       /^assay_alarms_total\{reason="request"\} (\d+)/m.exec(await metrics.text())?.[1];
     const fail = async (): Promise<void> => {
@@ -79,7 +82,7 @@ describe('an event that cannot be handled', () => {
 
   it('and is a demand: holds the cursor for as long as it takes', async () => {
     const log = createLog({ name: 'test', level: 'silent' });
-    const events = new DeferredEvents({ log, handle: () => Promise.reject(new Error('poison')) });
+    const events = new DeferredEvents({ log, isUrgent, handle: () => Promise.reject(new Error('poison')) });
     for (let i = 0; i < 70; i++) await events.handle(event(5n, 'Demanded'));
     expect(events.safeCursor(9n)).toBe(4n);
   });
@@ -94,6 +97,7 @@ describe('requests, of which strangers make any number', () => {
     const log = createLog({ name: 'test', level: 'silent' });
     const events = new DeferredEvents({
       log,
+      isUrgent,
       handle: async ({ name, blockNumber }) => {
         begun.push(blockNumber);
         if (name === 'Requested') await new Promise<void>((resolve) => release.push(resolve));
@@ -110,7 +114,8 @@ describe('requests, of which strangers make any number', () => {
 
   it('hold up no demand, and the cursor stays before them', async () => {
     const { events, begun, handled, finish } = stuck();
-    for (let block = 100n; block < 300n; block++) await events.handle(event(block));
+    for (let block = 100n; block < 299n; block++) await events.handle(event(block));
+    await events.handle(event(299n, 'Claimed'));
     await events.handle(event(300n, 'Demanded'));
     expect(handled).toEqual(['Demanded 300']);
     expect(begun).toHaveLength(17);
