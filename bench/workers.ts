@@ -28,6 +28,7 @@ import { readProcessors, type Shares, sharesBetween } from './processors.ts';
 interface Options {
   readonly rounds: string;
   readonly jobs: string;
+  readonly layers: string;
   readonly pin: boolean;
   readonly json: boolean;
 }
@@ -48,8 +49,6 @@ interface Servers {
 
 const IDENTITY = { chainId: 31_337, requests: `0x${'1'.repeat(40)}`, owner: `0x${'2'.repeat(40)}` } as const;
 const FORMS = 0;
-/** Multiply-adds of all: 12 thousand million, about those of ResNet-152. */
-const LAYERS = 26;
 /** Milliseconds between two looks at how many are done. */
 const LOOK_EVERY = 50;
 
@@ -95,10 +94,10 @@ class Bench {
   }
 
   /** A model that keeps a core busy, in a store and queue as the chain role leaves them. */
-  static async open(servers: Servers): Promise<Bench> {
+  static async open(servers: Servers, layers: number): Promise<Bench> {
     const [redis, database] = [servers.redis.url, servers.postgres.url];
     const folder = mkdtempSync(path.join(tmpdir(), 'assay-workers-'));
-    const made = convolutions(LAYERS);
+    const made = convolutions(layers);
     const record: ModelRecord = modelRecord(made, { creator: IDENTITY.owner, royalty: 0 });
     const modelId = modelIdOf(record);
     writeFileSync(path.join(folder, 'program.assay'), encodeProgram(made));
@@ -201,9 +200,9 @@ function line(name: string, { perSecond, cpu, shares }: Stretch): string {
   return `${name}: ${perSecond.toFixed(1)} answers/s, ${cpu.toFixed(1)} ms of processor each; processors: ${used}`;
 }
 
-async function main({ rounds, jobs, pin: isPinned, json }: Options): Promise<void> {
+async function main({ rounds, jobs, layers, pin: isPinned, json }: Options): Promise<void> {
   const [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
-  const bench = await Bench.open({ redis, postgres });
+  const bench = await Bench.open({ redis, postgres }, Number(layers));
   try {
     const one: Stretch[] = [];
     const two: Stretch[] = [];
@@ -230,6 +229,7 @@ await new Command('workers')
   .description('What a second worker process adds on a model that keeps a core busy. Needs redis-server and postgresql, and two free cores')
   .option('--rounds <n>', 'times that one worker and then two are measured', '3')
   .option('--jobs <n>', 'jobs of one worker in a round', '40')
+  .option('--layers <n>', 'size of the model: 26 have 12 thousand million multiply-adds, about those of ResNet-152', '26')
   .option('--pin', 'each worker on one processor, with all of its threads', false)
   .option('--json', 'one JSON object', false)
   .action(main)
