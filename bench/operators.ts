@@ -150,7 +150,7 @@ Attention, TopK, interpolation, windows over three axes, Einsum, control flow an
 
 Limits worth knowing: shapes are fixed when compiling, and so is a shape, bound or weight that the model takes as an *input*: it is frozen at the first case's value, which the
 report notes. Recurrent layers and loops are unrolled over their fixed number of steps, at most 1,024; a loop that stops by what it computes is refused; of an If whose condition varies
-both branches are computed. TopK compares every pair of an axis, at most 2^22 pairs. Divisors must be positive. Interpolation multiplies by one matrix for every axis. No peepholes in LSTM.
+both branches are computed. TopK compares every pair of an axis, at most 2^22 pairs. Divisors must be positive. Interpolation multiplies by one matrix for every axis. No peepholes in LSTM. Of an SVMClassifier with more than two classes labels and decision values, no probabilities. Strings only as labels of classes, answered by their position.
 A scale chosen at run time (DynamicQuantizeLinear) is ignored: the product that follows works on the real values. Already quantized models keep the ranges of their own
 scales; their intermediate rounding is replaced by the program's own. Inputs and outputs that hold NaN, or no elements, are refused.
 

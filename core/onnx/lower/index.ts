@@ -56,7 +56,7 @@ export function compiledOperators(): { readonly main: string[]; readonly learnin
   return {
     main: [...new Set([...Object.keys(LOWERINGS), ...scalarOperators(), ...expandedOperators(''), 'Shape', 'Size'])].sort(),
     contributed: expandedOperators('com.microsoft').sort(),
-    learning: [...Object.keys(LEARNING_LOWERINGS), ...expandedOperators('ai.onnx.ml')].sort(),
+    learning: [...new Set([...Object.keys(LEARNING_LOWERINGS), ...expandedOperators('ai.onnx.ml')])].sort(),
   };
 }
 
