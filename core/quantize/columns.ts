@@ -7,6 +7,10 @@ import { Tally } from './ranges.ts';
 /** Columns whose ranges differ by less than this share a scale: pixels, spectra. */
 const UNEVEN = 4;
 const MAX_COLUMNS = 4096;
+/** Thresholds this many times beyond what was seen of a column hardly separate anything (LightGBM writes infinity). */
+const FAR = 64;
+/** The same for a column that was always zero. */
+const FAR_FROM_ZERO = 1e6;
 
 /** Whether a node can read columns of different scales: its weights, multipliers or thresholds take up the difference. */
 function readsColumns(node: NetNode, columns: number): boolean {
@@ -35,10 +39,12 @@ export function columnQuantizations(q: Quantizer, id: number, node: InputNode, o
     values[id]!.forEach((v, e) => {
       tallies[e % columns]!.add(v, true);
     });
+  const largest = tallies.map(({ low, high }) => Math.max(-low, high));
   // A column must reach every threshold that it is held against, whatever calibration saw of it.
   for (const reader of readers)
     if (reader.kind === 'tree')
-      for (const { feature, threshold, leaf } of reader.trees.flat()) if (!leaf) tallies[feature]!.add(threshold, true);
+      for (const { feature, threshold, leaf } of reader.trees.flat())
+        if (!leaf && Math.abs(threshold) <= (FAR * largest[feature]! || FAR_FROM_ZERO)) tallies[feature]!.add(threshold, true);
   const ranges = tallies.map((tally) => tally.range());
   const spans = ranges.map(({ low, high }) => high - low).filter((span) => span > 0);
   if (spans.length < 2 || Math.max(...spans) < UNEVEN * Math.min(...spans)) return undefined;

@@ -24,6 +24,33 @@ const REFUSED: Readonly<Record<string, Refused>> = {
     model: { nodes: [{ operator: 'Frobnicate', domain: 'com.microsoft', inputs: ['x'], outputs: ['y'] }] },
     reason: /com\.microsoft::Frobnicate.*not supported/,
   },
+  'a tree that reads a column there is not': {
+    model: {
+      nodes: [
+        {
+          operator: 'TreeEnsembleRegressor',
+          domain: 'ai.onnx.ml',
+          inputs: ['x'],
+          outputs: ['y'],
+          attributes: {
+            nodes_treeids: [0, 0, 0],
+            nodes_nodeids: [0, 1, 2],
+            nodes_featureids: [900, 0, 0],
+            nodes_modes: { strings: ['BRANCH_LEQ', 'LEAF', 'LEAF'] },
+            nodes_values: { floats: [0.5, 0, 0] },
+            nodes_truenodeids: [1, 0, 0],
+            nodes_falsenodeids: [2, 0, 0],
+            target_treeids: [0, 0],
+            target_nodeids: [1, 2],
+            target_ids: [0, 0],
+            target_weights: { floats: [1, 2] },
+            n_targets: 1,
+          },
+        },
+      ],
+    },
+    reason: /feature 900 of/,
+  },
   'a shape that depends on values': {
     model: { nodes: [{ operator: 'NonZero', inputs: ['x'], outputs: ['y'] }] },
     reason: /cannot depend on/,

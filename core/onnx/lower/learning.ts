@@ -53,6 +53,9 @@ function scores(context: Lowering, node: GraphNode, ensemble: Ensemble, x: View)
   const features = x.dims[x.dims.length - 1] ?? 1;
   const rows = elementCount(x.dims) / features;
   const trees = ensemble.trees.map((tree) => tree.map((from, position) => branch(node, from, position)));
+  for (const { feature, threshold } of trees.flat())
+    if (!(feature >= 0 && feature < features) || Number.isNaN(threshold))
+      refuseNode(node, `a branch compares feature ${feature} of ${features} with ${threshold}`, { feature, features });
   const depth = Math.max(...trees.map((tree) => depthOf(node, tree)));
   const leaves = context.add({
     kind: 'tree',
