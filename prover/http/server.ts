@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
@@ -121,21 +122,30 @@ export async function startOperations(service: OperationsService, options: Liste
 }
 
 async function running(server: FastifyInstance, options: ListenOptions, closing: AbortController): Promise<RunningServer> {
+  const sockets = new Set<Socket>();
+  server.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   let closed: Promise<void> | undefined;
   return {
     url: await listen(server, options),
     drain: () => closing.abort(),
     close: () => {
       closing.abort();
-      closed ??= closeServer(server, options.closeMilliseconds ?? 20_000);
+      closed ??= closeServer(server, sockets, options.closeMilliseconds ?? 20_000);
       return closed;
     },
   };
 }
 
 /** Open requests end; a connection is closed as soon as nothing is asked on it any more, and every one when time is up. */
-async function closeServer(server: FastifyInstance, milliseconds: number): Promise<void> {
-  const idle = setInterval(() => server.server.closeIdleConnections(), 20);
+async function closeServer(server: FastifyInstance, sockets: ReadonlySet<Socket>, milliseconds: number): Promise<void> {
+  const idle = setInterval(() => {
+    server.server.closeIdleConnections();
+    // One that was opened ahead of its first request counts as busy there.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  }, 20);
   const late = setTimeout(() => server.server.closeAllConnections(), milliseconds);
   try {
     await server.close();

@@ -72,10 +72,10 @@ describe('what lies about itself', () => {
     const more = await raw(
       `${infer} HTTP/1.1\r\nhost: a\r\n${bytes}\r\ncontent-length: 24\r\n\r\n`,
       Buffer.from(node.input(1)),
-      1_000,
       'garbage\r\n\r\n',
     );
-    expect([statusOf(more), statusOf(more.slice(more.lastIndexOf('HTTP/1.1')))]).toEqual([200, 400]);
+    expect([200, 400]).toContain(statusOf(more));
+    expect(statusOf(more.slice(more.lastIndexOf('HTTP/1.1')))).toBe(400);
     expect((await node.send('GET', '/healthz')).status).toBe(200);
   });
 
@@ -133,6 +133,16 @@ describe('who is slow', () => {
     }
     const ended = await slow;
     expect(new Set(ended.map(statusOf))).toEqual(new Set([408]));
+  });
+
+  it('to ask anything at all does not keep the node from ending', async () => {
+    node = await startHttpNode({ server: { closeMilliseconds: 3_600_000 } });
+    const { hostname, port } = new URL(node.url);
+    const silent = Array.from({ length: 5 }, () => connect(Number(port), hostname).on('error', () => undefined));
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await node.close();
+    for (const socket of silent) socket.destroy();
   });
 
   it('to read events, and never does, costs no memory that grows, and leaves its place when it goes', async () => {
