@@ -18,7 +18,7 @@ function deferred(): { promise: Promise<void>; resolve: () => void } {
 
 /** Servers, retries and a busy machine take their time. */
 function eventually<Value>(read: () => Value | Promise<Value>) {
-  return expect.poll(read, { timeout: 20_000, interval: 20 });
+  return expect.poll(read, { timeout: 120_000, interval: 20 });
 }
 
 const NONE = { waiting: 0, active: 0, dead: 0 };
