@@ -24,6 +24,14 @@ const REFUSED: Readonly<Record<string, Refused>> = {
     model: { nodes: [{ operator: 'Frobnicate', domain: 'com.microsoft', inputs: ['x'], outputs: ['y'] }] },
     reason: /com\.microsoft::Frobnicate.*not supported/,
   },
+  'a transposed convolution over a volume in more groups than it has channels': {
+    model: {
+      nodes: [{ operator: 'ConvTranspose', inputs: ['v', 'w'], outputs: ['y'], attributes: { group: 2147483647 } }],
+      inputs: { v: [1, 4, 2, 2, 2] },
+      constants: [{ name: 'w', dims: [4, 1, 1, 1, 1], values: [1, 2, 3, 4] }],
+    },
+    reason: /4 channels in 2147483647 groups/,
+  },
   'a tree that reads a column there is not': {
     model: {
       nodes: [

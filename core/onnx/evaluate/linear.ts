@@ -6,7 +6,7 @@ import { applyBinary } from './elementwise.ts';
 import { transposed } from './movement.ts';
 import { type Evaluate, input, type OperatorTable } from './operator.ts';
 import { productTransposed } from './product.ts';
-import { type Window, windowOf, windowOutput } from './window.ts';
+import { transposeGroups, type Window, windowOf, windowOutput } from './window.ts';
 
 /** Patches of one group as rows: [outHeight·outWidth, channelsPerGroup·kernel], zero outside the image. Layout N C H W. */
 function patches(x: Tensor, w: Window, batch: number, firstChannel: number, count: number): Float32Array {
@@ -105,8 +105,8 @@ const convTranspose: Evaluate = (node, inputs) => {
   const weights = input(node, inputs, 1);
   const bias = inputs[2];
   const plan = transposePlan(node, x.dims, weights.dims.slice(2));
-  const groups = intAttribute(node, 'group', 1);
   const channels = x.dims[1]!;
+  const groups = transposeGroups(node, channels, weights.dims);
   const perGroup = channels / groups;
   const outPerGroup = weights.dims[1]!;
   const [height, width] = x.dims.length === 3 ? [1, x.dims[2]!] : [x.dims[2]!, x.dims[3]!];

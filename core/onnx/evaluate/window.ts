@@ -104,3 +104,10 @@ export function windowOutput(window: Window, channels: number): number[] {
   const spatial = window.rank === 1 ? [window.outWidth] : [window.outHeight, window.outWidth];
   return [window.batch, channels, ...spatial];
 }
+
+/** Groups of a transposed convolution: parts of its channels, one row of kernels a channel. */
+export function transposeGroups(node: GraphNode, channels: number, weights: readonly number[]): number {
+  const groups = intAttribute(node, 'group', 1);
+  if (groups >= 1 && channels % groups === 0 && weights[0] === channels) return groups;
+  return refuseNode(node, `weights ${weights.join('x')} do not fit ${channels} channels in ${groups} groups`);
+}

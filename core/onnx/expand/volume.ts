@@ -1,4 +1,4 @@
-import { windowOf } from '../evaluate/window.ts';
+import { transposeGroups, windowOf } from '../evaluate/window.ts';
 import { type AttributeValue, type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
@@ -112,7 +112,7 @@ function transposed(b: Builder): readonly string[] {
     b.ints([0, 0, ...before, 0, 0, ...before.map((room, axis) => room + Math.max(0, extra[axis]! - (strides[axis]! - 1)))]),
   ]);
   const bias = b.optional(2);
-  const groups = intAttribute(node, 'group', 1);
+  const groups = transposeGroups(node, c, weights.dims);
   const made = b.op('Conv', [full, b.tensor(mirrored(weights, groups)), ...(bias === undefined ? [] : [bias.name])], {
     kernel_shape: [...kernel],
     dilations,

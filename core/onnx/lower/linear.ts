@@ -1,6 +1,6 @@
 import { broadcastDims } from '../evaluate/broadcast.ts';
 import { transposePlan } from '../evaluate/linear.ts';
-import { windowOf, windowOutput } from '../evaluate/window.ts';
+import { transposeGroups, windowOf, windowOutput } from '../evaluate/window.ts';
 import { type GraphNode, intAttribute } from '../graph.ts';
 import { refuseNode } from '../refuse.ts';
 import { elementCount, normalizeAxis, type Tensor } from '../tensor.ts';
@@ -80,8 +80,8 @@ export function lowerConvTranspose(context: Lowering, node: GraphNode): void {
   const weights = context.constant(node, 1);
   const bias = context.optionalConstant(node, 2);
   const plan = transposePlan(node, x.dims, weights.dims.slice(2));
-  const groups = intAttribute(node, 'group', 1);
   const [n, c] = x.dims as [number, number];
+  const groups = transposeGroups(node, c, weights.dims);
   const [h, w] = x.dims.length === 3 ? [1, x.dims[2]!] : [x.dims[2]!, x.dims[3]!];
   const axes = [0, 1].map((axis) =>
     phases(plan.out[axis]!, plan.stride[axis]!, plan.dilation[axis]!, plan.kernel[axis]!, plan.before[axis]!),
