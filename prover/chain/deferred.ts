@@ -125,11 +125,8 @@ export class DeferredEvents {
   /** The last block before which nothing is left to do, of those handled. */
   safeCursor(handled: bigint): bigint {
     let safe = handled;
-    for (const { event, attempts } of this.late.values()) {
-      if (event.blockNumber <= safe && !this.isHopeless(event, attempts)) safe = event.blockNumber - 1n;
-    }
-    const begun = [...this.running.values()].map(({ event }) => event);
-    for (const event of [...this.waiting, ...begun]) {
+    const held = [...this.late.values(), ...this.running.values()].map(({ event }) => event);
+    for (const event of [...held, ...this.waiting]) {
       const attempts = this.late.get(nameOf(event))?.attempts ?? 0;
       if (event.blockNumber <= safe && !this.isHopeless(event, attempts)) safe = event.blockNumber - 1n;
     }

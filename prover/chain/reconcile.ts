@@ -14,6 +14,7 @@ import {
   type RequestDocument,
   requestSchema,
 } from '../records/documents.ts';
+import { Rounds } from '../rounds.ts';
 import type { Store } from '../store/port.ts';
 import { answersRequest } from '../work/answer.ts';
 import { enqueue, type JobData, type JobKind } from '../work/jobs.ts';
@@ -45,8 +46,7 @@ const AT_ONCE = 32;
  */
 export class Reconciler {
   private readonly parts: ReconcilerParts;
-  private readonly abort = new AbortController();
-  private running: Promise<void> | undefined;
+  private readonly rounds = new Rounds(() => this.quietRound());
   /** Pointers that led nowhere in the last round: one that does so twice is left over from a crash. */
   private stale = new Set<string>();
 
@@ -56,12 +56,11 @@ export class Reconciler {
 
   /** Begins with a round at once. */
   start(): void {
-    this.running ??= this.rounds();
+    this.rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.abort.abort();
-    await this.running;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   /** One round. @returns how many jobs were missing */
@@ -75,18 +74,15 @@ export class Reconciler {
     return added;
   }
 
-  private async rounds(): Promise<void> {
+  private async quietRound(): Promise<number> {
     const { log, every = EVERY } = this.parts;
-    const { signal } = this.abort;
-    while (!signal.aborted) {
-      try {
-        const added = await this.round();
-        if (added > 0) log.info({ jobs: added }, 'work that the queue did not hold is queued again');
-      } catch (error) {
-        if (!signal.aborted) log.warn({ error }, 'store and queue could not be compared; trying again');
-      }
-      await pause(every, signal);
+    try {
+      const added = await this.round();
+      if (added > 0) log.info({ jobs: added }, 'work that the queue did not hold is queued again');
+    } catch (error) {
+      if (!this.rounds.isStopped) log.warn({ error }, 'store and queue could not be compared; trying again');
     }
+    return every;
   }
 
   private async wantedJobs(): Promise<Wanted[]> {
@@ -147,16 +143,4 @@ export class Reconciler {
       last = name;
     }
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end, { once: true });
-    function end(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    }
-  });
 }

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../runtime/log.ts';
 import { COLLECTION, chainTime, load, orderedId, type Pointer } from '../records/documents.ts';
 import type { InputPruner } from '../records/holds.ts';
 import { HTTP_COLLECTION, idempotencyDocument } from '../records/http-documents.ts';
+import { Rounds } from '../rounds.ts';
 import type { Store } from '../store/port.ts';
 import { namesExpiredAt } from './receipts.ts';
 
@@ -29,20 +29,18 @@ const LATER = 60_000;
  */
 export class Retention {
   private readonly parts: RetentionParts;
-  private readonly abort = new AbortController();
-  private running: Promise<void> | undefined;
+  private readonly rounds = new Rounds(() => this.quietRound());
 
   constructor(parts: RetentionParts) {
     this.parts = parts;
   }
 
   start(): void {
-    this.running ??= this.rounds();
+    this.rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.abort.abort();
-    await this.running;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   /**
@@ -63,15 +61,12 @@ export class Retention {
     return isInputLeft || isJobLeft || isReceiptLeft;
   }
 
-  private async rounds(): Promise<void> {
-    const { signal } = this.abort;
-    while (!signal.aborted) {
-      const isMore = await this.round().catch((error: unknown) => {
-        this.parts.log.warn({ error }, 'what nobody needs any more could not be removed; trying again');
-        return false;
-      });
-      await sleep(isMore ? SOON : LATER, undefined, { signal }).catch(() => undefined);
-    }
+  private async quietRound(): Promise<number> {
+    const isMore = await this.round().catch((error: unknown) => {
+      this.parts.log.warn({ error }, 'what nobody needs any more could not be removed; trying again');
+      return false;
+    });
+    return isMore ? SOON : LATER;
   }
 
   /** Removes what the entries of a collection point at that come before a second, then those. @returns whether there may be more */

@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { type ChallengerConfig, challengerConfigSchema } from '../../challenger/config.ts';
 import { challengerConfigProblems } from '../../challenger/config-checks.ts';
 import { nodeConfigSchema } from '../../prover/configuration/config.ts';
-import { ConfigError, loadConfig } from '../../runtime/configuration.ts';
+import { loadConfig } from '../../runtime/configuration.ts';
 import { CHALLENGER_PREFIX, unknownVariables, variablesOf } from '../../runtime/configuration-environment.ts';
+import { configProblemsOf } from '../support/config-problems.ts';
 
 let folder: string;
 let good: Record<string, unknown>;
@@ -33,16 +34,6 @@ function load(
     prefix: CHALLENGER_PREFIX,
     check: (values) => challengerConfigProblems(values, environment),
   });
-}
-
-function problemsOf(run: () => unknown): ConfigError['problems'] {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
 }
 
 describe("a challenger's configuration", () => {
@@ -109,7 +100,7 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ['a log level that is none', 'logLevel', /must be one of trace/, () => ({ logLevel: 'loud' })],
   ];
   it.each(mistakes)('%s', (_, at, message, change) => {
-    const problems = problemsOf(() => load({ ...good, ...change() }));
+    const problems = configProblemsOf(() => load({ ...good, ...change() }));
     expect(problems.map((problem) => problem.path)).toEqual([at]);
     expect(problems[0]!.message).toMatch(message);
     expect(problems[0]!.fix).not.toBe('');
@@ -121,13 +112,13 @@ describe('each mistake is told once, by its member, with what to do', () => {
   });
 
   it('a variable of the wrong form, by its name; a key given twice', () => {
-    expect(problemsOf(() => load(good, { ASSAY_CHALLENGER_RATE: 'often' }))).toMatchObject([
+    expect(configProblemsOf(() => load(good, { ASSAY_CHALLENGER_RATE: 'often' }))).toMatchObject([
       { path: 'rate', message: expect.stringMatching(/\(from ASSAY_CHALLENGER_RATE\)$/) },
     ]);
     const keystore = { file: in_('file'), passwordFile: in_('file') };
-    expect(problemsOf(() => load({ ...good, keystore }, { ASSAY_CHALLENGER_KEY: 'secret' }))).toMatchObject([{ path: 'keystore' }]);
-    expect(problemsOf(() => load({ ...good, keystore }, { ASSAY_NODE_KEY: 'secret' }))).toEqual([]);
-    expect(problemsOf(() => load({ ...good, keystore }, { ASSAY_KEYSTORE_PASSWORD: 'secret' }))).toMatchObject([
+    expect(configProblemsOf(() => load({ ...good, keystore }, { ASSAY_CHALLENGER_KEY: 'secret' }))).toMatchObject([{ path: 'keystore' }]);
+    expect(configProblemsOf(() => load({ ...good, keystore }, { ASSAY_NODE_KEY: 'secret' }))).toEqual([]);
+    expect(configProblemsOf(() => load({ ...good, keystore }, { ASSAY_KEYSTORE_PASSWORD: 'secret' }))).toMatchObject([
       { path: 'keystore.passwordFile' },
     ]);
   });

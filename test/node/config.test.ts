@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generated } from '../../cli/generate-configuration.ts';
 import { type NodeConfig, nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { nodeConfigProblems } from '../../prover/configuration/config-checks.ts';
-import { ConfigError, loadConfig } from '../../runtime/configuration.ts';
+import { type ConfigError, loadConfig } from '../../runtime/configuration.ts';
+import { configProblemsOf } from '../support/config-problems.ts';
 
 let folder: string;
 let good: Record<string, unknown>;
@@ -37,16 +38,6 @@ function load(
     environment,
     check: (values) => nodeConfigProblems(values, environment),
   });
-}
-
-function problemsOf(run: () => unknown): ConfigError['problems'] {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
 }
 
 const apart = { redis: 'redis://127.0.0.1:6379', database: 'postgres://assay@127.0.0.1/assay' };
@@ -172,7 +163,7 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ['origins that are no list', 'corsOrigins', /must be a list/, () => ({ corsOrigins: '*' })],
   ];
   it.each(mistakes)('%s', (_, at, message, change) => {
-    const problems = problemsOf(() => load({ ...good, ...change() }));
+    const problems = configProblemsOf(() => load({ ...good, ...change() }));
     expect(problems.map((problem) => problem.path)).toEqual([at]);
     expect(problems[0]!.message).toMatch(message);
     expect(problems[0]!.fix).not.toBe('');
@@ -194,25 +185,28 @@ describe('each mistake is told once, by its member, with what to do', () => {
     for (const member of Object.keys(nodeConfigSchema.shape)) {
       if (!told.has(member)) expect(untold, `no mistake is made with ${member}`).toContain(member);
     }
-    for (const member of untold) expect(problemsOf(() => load({ ...good, [member]: false })).map(({ path: at }) => at)).toEqual([member]);
+    for (const member of untold)
+      expect(configProblemsOf(() => load({ ...good, [member]: false })).map(({ path: at }) => at)).toEqual([member]);
   });
 
   it('a file that may not be read', () => {
     // Root may read everything: there the mistake cannot be made.
     if (process.getuid?.() === 0) return;
     writeFileSync(in_('closed'), '', { mode: 0o000 });
-    expect(problemsOf(() => load({ ...good, apiKeys: in_('closed') }))).toMatchObject([{ path: 'apiKeys', message: /cannot be read/ }]);
+    expect(configProblemsOf(() => load({ ...good, apiKeys: in_('closed') }))).toMatchObject([
+      { path: 'apiKeys', message: /cannot be read/ },
+    ]);
     chmodSync(in_('closed'), 0o600);
   });
 
   it('a variable of the wrong form, by its name', () => {
-    expect(problemsOf(() => load(good, { ASSAY_PORT: 'high' }))).toMatchObject([
+    expect(configProblemsOf(() => load(good, { ASSAY_PORT: 'high' }))).toMatchObject([
       { path: 'port', message: expect.stringMatching(/\(from ASSAY_PORT\)$/) },
     ]);
-    expect(problemsOf(() => load(good, { ASSAY_MODELS: '[{' }))).toMatchObject([
+    expect(configProblemsOf(() => load(good, { ASSAY_MODELS: '[{' }))).toMatchObject([
       { path: 'models', message: expect.stringMatching(/ASSAY_MODELS/) },
     ]);
-    expect(problemsOf(() => load(good, { DATABASE_URL: 'sqlite://file' }))).toMatchObject([
+    expect(configProblemsOf(() => load(good, { DATABASE_URL: 'sqlite://file' }))).toMatchObject([
       { path: 'database', message: expect.stringMatching(/DATABASE_URL/) },
     ]);
   });
@@ -220,24 +214,26 @@ describe('each mistake is told once, by its member, with what to do', () => {
   it('a secret file that is not there, or stands beside its variable', () => {
     writeFileSync(in_('url'), 'postgres://assay@one/assay\n');
     expect(load(good, { DATABASE_URL_FILE: in_('url') }).database).toBe('postgres://assay@one/assay');
-    expect(problemsOf(() => load(good, { DATABASE_URL_FILE: in_('none') }))).toMatchObject([
+    expect(configProblemsOf(() => load(good, { DATABASE_URL_FILE: in_('none') }))).toMatchObject([
       { path: 'database', message: expect.stringMatching(/none, which cannot be read/) },
     ]);
     const both = { REDIS_URL: 'redis://one', REDIS_URL_FILE: in_('url') };
-    expect(problemsOf(() => load(good, both))).toMatchObject([{ path: 'redis', message: expect.stringMatching(/both set/) }]);
+    expect(configProblemsOf(() => load(good, both))).toMatchObject([{ path: 'redis', message: expect.stringMatching(/both set/) }]);
   });
 
   it('a key given twice', () => {
     const keystore = { file: in_('file'), passwordFile: in_('file') };
-    expect(problemsOf(() => load({ ...good, keystore }, { ASSAY_NODE_KEY: `0x${'11'.repeat(32)}` }))).toMatchObject([{ path: 'keystore' }]);
-    expect(problemsOf(() => load({ ...good, keystore }, { ASSAY_KEYSTORE_PASSWORD: 'secret' }))).toMatchObject([
+    expect(configProblemsOf(() => load({ ...good, keystore }, { ASSAY_NODE_KEY: `0x${'11'.repeat(32)}` }))).toMatchObject([
+      { path: 'keystore' },
+    ]);
+    expect(configProblemsOf(() => load({ ...good, keystore }, { ASSAY_KEYSTORE_PASSWORD: 'secret' }))).toMatchObject([
       { path: 'keystore.passwordFile' },
     ]);
   });
 
   it('a file that is no JSON object', () => {
     writeFileSync(in_('list.json'), '[]');
-    expect(problemsOf(() => loadConfig(nodeConfigSchema, { file: in_('list.json'), overrides: {} }))).toMatchObject([{ path: '' }]);
+    expect(configProblemsOf(() => loadConfig(nodeConfigSchema, { file: in_('list.json'), overrides: {} }))).toMatchObject([{ path: '' }]);
   });
 
   it('a file that is no JSON: where, and nothing of what it says', () => {
@@ -246,7 +242,7 @@ describe('each mistake is told once, by its member, with what to do', () => {
       ['{ "rpc": "http://hunter2"', 'line 1, column 26'],
     ] as const) {
       writeFileSync(in_('cut.json'), text);
-      const [problem] = problemsOf(() => loadConfig(nodeConfigSchema, { file: in_('cut.json'), overrides: {} }));
+      const [problem] = configProblemsOf(() => loadConfig(nodeConfigSchema, { file: in_('cut.json'), overrides: {} }));
       expect(problem?.message).toContain(place);
       expect(JSON.stringify(problem)).not.toContain('hunter2');
     }
@@ -262,7 +258,7 @@ describe('many mistakes', () => {
   const wrong = { role: 'worker', port: -1, modles: [], models: [{ modelId }], keystore: { file: 'none' }, redis: 'http://:hunter2@host' };
 
   it('are told together', () => {
-    const paths = problemsOf(() => load(wrong)).map(({ path: at }) => at);
+    const paths = configProblemsOf(() => load(wrong)).map(({ path: at }) => at);
     expect(paths.sort()).toEqual(['database', 'keystore.file', 'models.0.directory', 'modles', 'port', 'redis']);
   });
 

@@ -45,18 +45,19 @@ function startFollowing(client: ReturnType<typeof bareClient>, cursor: { block: 
   return { pings, rewound, following };
 }
 
-describe('a chain that is shorter than it was', () => {
-  const setup = async () => {
-    anvil = await startAnvil();
-    const client = bareClient(anvil.url, 31_337);
-    const rpc = (method: string, ...params: unknown[]): Promise<unknown> =>
-      client.request({ method: method as never, params: params as never });
-    await rpc('anvil_setCode', ADDRESS, PINGER);
-    const ping = () =>
-      createSender({ client, account: developmentAccount(0) }).send({ address: ADDRESS, abi: ABI, functionName: 'ping', args: [] });
-    return { client, rpc, ping };
-  };
+/** A chain with a contract that emits an event when it is pinged. */
+async function setup() {
+  anvil = await startAnvil();
+  const client = bareClient(anvil.url, 31_337);
+  const rpc = (method: string, ...params: unknown[]): Promise<unknown> =>
+    client.request({ method: method as never, params: params as never });
+  await rpc('anvil_setCode', ADDRESS, PINGER);
+  const ping = () =>
+    createSender({ client, account: developmentAccount(0) }).send({ address: ADDRESS, abi: ABI, functionName: 'ping', args: [] });
+  return { client, rpc, ping };
+}
 
+describe('a chain that is shorter than it was', () => {
   it('is read from where it parts from what was handled, before it is as long again', async () => {
     const { client, rpc, ping } = await setup();
     await rpc('anvil_mine', '0x5');
@@ -111,13 +112,7 @@ describe('a chain that is shorter than it was', () => {
 });
 
 it('reads blocks again that the chain has replaced, and asks for fewer where the answer would be too long', async () => {
-  anvil = await startAnvil();
-  const client = bareClient(anvil.url, 31_337);
-  const rpc = (method: string, ...params: unknown[]): Promise<unknown> =>
-    client.request({ method: method as never, params: params as never });
-  await rpc('anvil_setCode', ADDRESS, PINGER);
-  const ping = () =>
-    createSender({ client, account: developmentAccount(0) }).send({ address: ADDRESS, abi: ABI, functionName: 'ping', args: [] });
+  const { client, rpc, ping } = await setup();
   await ping();
   await rpc('anvil_mine', '0x20');
   const asked: bigint[] = [];
