@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { prove as proveAnswer } from '../../circuits/prove.ts';
 import { missingSetup, readSetupRecord } from '../../circuits/setup/files.ts';
 import type { Case } from '../../core/cases.ts';
@@ -32,7 +32,11 @@ export function proveCommand(): Command {
     .requiredOption('--input <file>', 'the input, in the form of --calibration')
     .requiredOption('--out <file>', 'file for the proof; public signals go beside it, as NAME.public.json')
     .option('--case <n>', 'which case of the file, from 0 on', caseNumber, 0)
-    .option('--context <value>', 'first public signal: whose request this answers; decimal or 0x hex', parseContext, 0n)
+    .addOption(
+      new Option('--context <value>', 'first public signal: whose request this answers; decimal or 0x hex')
+        .argParser(parseContext)
+        .default(0n, '0'),
+    )
     .option('--memory <mib>', 'give up when proving takes more memory', caseNumber)
     .action((directory: string, options: Options) => prove(directory, options, createOutput(options.json)));
 }

@@ -28,7 +28,7 @@ export function requestCommand(): Command {
     .requiredOption('--input <file>', 'the input, in the form of --calibration; the first case counts')
     .addOption(new Option('--tier <tier>', 'how the answer is backed').choices(['zk', 'optimistic']).default('optimistic'))
     .option('--deployment <file>', 'deployment file (default deployments/<chainId>.json)')
-    .option('--fee <ether>', 'what the answer is worth', ether, 10n ** 15n)
+    .addOption(new Option('--fee <ether>', 'what the answer is worth').argParser(ether).default(10n ** 15n, '0.001'))
     .option('--coverage <ether>', 'stake behind an optimistic answer (default: the least there may be)', ether)
     .option('--deadline <seconds>', 'time in which an answer is accepted', integer, 600)
     .option('--node <url>', 'node to hand the input to; repeatable', (url: string, before: string[]) => [...before, url], [])
