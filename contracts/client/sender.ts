@@ -13,6 +13,7 @@ import {
 } from 'viem';
 import { getTransactionReceipt } from 'viem/actions';
 import { AssayError } from '../../core/errors.ts';
+import { NoncePlaces, type Sent, type Signed } from './nonce-places.ts';
 
 /** One contract call to send. */
 export interface Call {
@@ -40,8 +41,8 @@ export interface SenderOptions {
 
 /**
  * Sends the transactions of one key: simulated first, nonces in order, several in flight, vital ones before others. What is not mined is
- * sent again for a higher fee; when its time is over, whatever is sent next takes its place, and a vital one does so at once: a
- * transaction that fell behind the base fee must not hold up all later ones.
+ * sent again for a higher fee; when its time is over, whatever is sent next takes its place. What is vital does so within seconds: a
+ * transaction that fell behind the base fee must not hold up all later ones. Places that a chain forgot are filled again all together.
  */
 export interface Sender {
   readonly address: Address;
@@ -66,15 +67,9 @@ const RECEIPT_INTERVAL = 250;
 const LOOK_INTERVAL = 5_000;
 /** Looks that find its place taken and no receipt until it is given up: a reorganisation and an answer may be on their way. */
 const MOST_TAKEN = 3;
-
-/** A signed call under way. */
-interface Sent {
-  readonly nonce: number;
-  readonly isVital: boolean;
-  /** As it went out last, and every hash that it ever had. */
-  raw: Hex;
-  readonly hashes: Hex[];
-}
+/** Blocks in which the first place is not mined until what is vital takes it. */
+const MOST_BEHIND = 2n;
+const TRANSFER_GAS = 21_000n;
 
 interface Waiting {
   readonly isVital: boolean;
@@ -88,19 +83,16 @@ export function createSender(options: SenderOptions): Sender {
 class KeySender implements Sender {
   readonly address: Address;
   private readonly options: SenderOptions;
-  private nextNonce: number | undefined;
-  /** How often something was not mined in time since nothing of ours was waiting. */
-  private stalls = 0;
+  private readonly places: NoncePlaces;
   /** Submissions go one at a time so that nonces leave no gap; vital ones first. */
   private readonly waiting: Waiting[] = [];
   private isSubmitting = false;
-  /** Calls under way, by nonce. */
-  private readonly held = new Map<number, Sent>();
   private readonly inFlight = new Set<Promise<unknown>>();
 
   constructor(options: SenderOptions) {
     this.options = options;
     this.address = options.account.address;
+    this.places = new NoncePlaces(options.client, this.address);
   }
 
   send(call: Call): Promise<TransactionReceipt> {
@@ -122,7 +114,8 @@ class KeySender implements Sender {
     await client.simulateContract(withValue);
     const gas = ((await client.estimateContractGas(withValue)) * HEADROOM_PERCENT) / 100n;
     const sent = await this.inTurn(call, () => this.submit(call, gas));
-    const receipt = await this.mined(sent, call, gas).finally(() => this.held.delete(sent.nonce));
+    const receipt = await this.mined(sent, call, gas).finally(() => this.places.release(sent));
+    this.places.wasMined(sent, receipt.transactionHash);
     this.options.onSpent?.(call.functionName, receipt.gasUsed * receipt.effectiveGasPrice);
     if (receipt.status !== 'success') {
       throw new AssayError('A transaction reverted although its simulation succeeded', {
@@ -134,7 +127,7 @@ class KeySender implements Sender {
     return receipt;
   }
 
-  private inTurn<Result>(call: Call, submit: () => Promise<Result>): Promise<Result> {
+  private inTurn<Result>(call: Pick<Call, 'isVital'>, submit: () => Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const turn: Waiting = { isVital: call.isVital === true, run: () => submit().then(resolve, reject) };
       const place = turn.isVital ? this.waiting.findIndex(({ isVital }) => !isVital) : -1;
@@ -160,36 +153,39 @@ class KeySender implements Sender {
         fix: 'raise maxFeePerGas, or wait',
       });
     }
-    const nonce = await this.nonce();
+    const nonce = await this.places.free();
     try {
-      const { raw, hash } = await this.sign(call, gas, nonce, fees, this.stalls);
-      this.nextNonce = nonce + 1;
-      const sent: Sent = { nonce, isVital: call.isVital === true, raw, hashes: [hash] };
-      this.held.set(nonce, sent);
+      const sent: Sent = {
+        nonce,
+        isVital: call.isVital === true,
+        versions: [await this.sign(call, gas, nonce, fees, this.places.stalls)],
+      };
+      this.places.hold(sent);
       return sent;
     } catch (error) {
-      // The chain knows better (a restart, a reorganisation): ask it next time.
-      this.nextNonce = undefined;
-      if (this.stalls > 0) this.stalls++;
+      if (this.places.stalls > 0) this.places.stalls++;
       throw await this.explained(error);
     }
   }
 
-  private async sign(call: Call, gas: bigint, nonce: number, fees: Fees, raises: number): Promise<{ raw: Hex; hash: Hex }> {
+  private async sign(call: Call, gas: bigint, nonce: number, fees: Fees, raises: number): Promise<Signed> {
+    const data = encodeFunctionData({ abi: call.abi, functionName: call.functionName, args: call.args as unknown[] });
+    const isVital = call.isVital === true;
+    return this.sendSigned({ to: call.address, data, value: call.value ?? 0n, gas, nonce, isVital }, fees, raises);
+  }
+
+  private async sendSigned(bare: Bare, fees: Fees, raises: number): Promise<Signed> {
     const { client, account } = this.options;
+    const { isVital, ...transaction } = bare;
     const tip = fees.maxPriorityFeePerGas < MOST_TIP ? fees.maxPriorityFeePerGas : MOST_TIP;
     const raw = await account.signTransaction({
       chainId: client.chain.id,
       type: 'eip1559',
-      to: call.address,
-      data: encodeFunctionData({ abi: call.abi, functionName: call.functionName, args: call.args as unknown[] }),
-      value: call.value ?? 0n,
-      nonce,
-      gas,
-      maxFeePerGas: this.raised(call, fees.maxFeePerGas, raises),
-      maxPriorityFeePerGas: this.raised(call, tip, raises),
+      ...transaction,
+      maxFeePerGas: this.raised(isVital, fees.maxFeePerGas, raises),
+      maxPriorityFeePerGas: this.raised(isVital, tip, raises),
     });
-    return { raw, hash: await client.sendRawTransaction({ serializedTransaction: raw }) };
+    return { nonce: bare.nonce, raw, hash: await client.sendRawTransaction({ serializedTransaction: raw }) };
   }
 
   private async explained(error: unknown): Promise<unknown> {
@@ -206,22 +202,10 @@ class KeySender implements Sender {
     });
   }
 
-  /** The next free nonce; after a stall, the first that was not mined. */
-  private async nonce(): Promise<number> {
-    const { client, account } = this.options;
-    // With nothing under way the chain alone knows: a reorganisation may have taken mined ones back.
-    if (this.held.size === 0) this.nextNonce = undefined;
-    // What an earlier process of the same key left pending counts too.
-    const pending = await client.getTransactionCount({ address: account.address, blockTag: 'pending' });
-    const mined = this.stalls === 0 ? pending : await client.getTransactionCount({ address: account.address, blockTag: 'latest' });
-    if (mined >= pending) this.stalls = 0;
-    return Math.max(this.nextNonce ?? 0, Math.min(mined, pending));
-  }
-
-  private raised(call: Call, fee: bigint, raises: number): bigint {
+  private raised(isVital: boolean, fee: bigint, raises: number): bigint {
     let raised = fee;
     for (let i = 0; i < Math.min(raises, MOST_RAISES); i++) raised = (raised * RAISE_PERCENT) / 100n + 1n;
-    const cap = call.isVital === true ? undefined : this.options.maxFeePerGas;
+    const cap = isVital ? undefined : this.options.maxFeePerGas;
     return cap !== undefined && raised > cap ? cap : raised;
   }
 
@@ -240,36 +224,36 @@ class KeySender implements Sender {
       if (performance.now() >= end) break;
       await this.inTurn(call, () => this.again(sent, call, gas, raises)).catch(() => undefined);
     }
-    this.nextNonce = undefined;
-    if (!(cause instanceof PlaceTaken)) this.stalls++;
+    if (!(cause instanceof PlaceTaken)) this.places.stalls++;
     throw new AssayError('A transaction was sent but not mined in time', {
       code: 'TRANSACTION_TIMEOUT',
-      facts: { call: call.functionName, hash: sent.hashes.at(-1) ?? '' },
+      facts: { call: call.functionName, hash: sent.versions.at(-1)?.hash ?? '' },
       fix: 'check that the chain makes blocks and that the fee cap is not too low',
       cause,
     });
   }
 
   /**
-   * The same call at the same place for more; at the first place that is not mined where a reorganisation left a gap there, and where the
+   * The same call at the same place for more; at the first place that is not mined where nobody here waits for what is there, and where the
    * call is vital, in the stead of whatever else holds it up. Refused when it was mined meanwhile.
    */
   private async again(sent: Sent, call: Call, gas: bigint, raises: number): Promise<void> {
-    const { client } = this.options;
-    const first = await this.firstPlace();
+    const first = await this.places.first();
     if (first > sent.nonce) throw new PlaceTaken();
-    const holder = this.held.get(first);
-    const isFirst = holder === undefined || (sent.isVital && !holder.isVital);
-    const { raw, hash } = await this.sign(call, gas, isFirst ? first : sent.nonce, await client.estimateFeesPerGas(), raises);
-    sent.raw = raw;
-    sent.hashes.push(hash);
+    const nonce = this.mayOvertake(sent, first) ? first : sent.nonce;
+    sent.versions.push(await this.sign(call, gas, nonce, await this.options.client.estimateFeesPerGas(), raises));
+  }
+
+  private mayOvertake(sent: Sent, place: number): boolean {
+    const holder = this.places.holder(place);
+    return holder === undefined || (sent.isVital && !holder.isVital);
   }
 
   /** The receipt of whichever was mined; an endpoint that is away meanwhile is waited for. */
   private async anyReceipt(sent: Sent, until: number): Promise<TransactionReceipt> {
-    let taken = 0;
+    const looks: Look[] = [];
     for (let cause: unknown, look = performance.now() + LOOK_INTERVAL; ; ) {
-      for (const hash of sent.hashes) {
+      for (const { hash } of sent.versions) {
         try {
           return await getTransactionReceipt(this.options.client, { hash });
         } catch (error) {
@@ -278,28 +262,55 @@ class KeySender implements Sender {
       }
       if (performance.now() >= until) throw cause;
       if (performance.now() >= look) {
-        const state = await this.remind(sent).catch(() => 'unknown' as const);
-        taken = state === 'taken' ? taken + 1 : 0;
-        if (taken === MOST_TAKEN) throw new PlaceTaken();
-        if (state === 'gap') throw cause;
+        looks.push(await this.look(sent).catch(() => UNKNOWN));
+        if (isTaken(looks)) throw new PlaceTaken();
+        if (isHeldUp(looks)) throw cause;
         look = performance.now() + LOOK_INTERVAL;
       }
       await delay(Math.min(RECEIPT_INTERVAL, Math.max(1, until - performance.now())));
     }
   }
 
-  /** Sends what is not mined once more as it was: known already, or forgotten by a chain that restarted. */
-  private async remind({ nonce, raw }: Sent): Promise<'waits' | 'taken' | 'gap'> {
-    const first = await this.firstPlace();
-    if (first > nonce) return 'taken';
-    await this.options.client.sendRawTransaction({ serializedTransaction: raw }).catch(() => undefined);
-    // What was mined before it is not any more, and nobody here sends it again.
-    return this.held.has(first) ? 'waits' : 'gap';
+  /** Sends what is not mined once more as it was: known already, or forgotten by a chain that restarted. And what it stands behind. */
+  private async look(sent: Sent): Promise<Look> {
+    const [first, block] = await Promise.all([this.places.first(), this.options.client.getBlockNumber({ cacheTime: 0 })]);
+    if (first > sent.nonce) return { state: 'taken', first, block };
+    await this.places.repeat(sent.versions.at(-1));
+    if (this.places.isLowest(sent)) await this.inTurn({ isVital: true }, () => this.fill(first));
+    const isBehind = first < sent.nonce && sent.isVital && this.mayOvertake(sent, first);
+    return { state: isBehind ? 'behind' : 'waits', first, block };
   }
 
-  private firstPlace(): Promise<number> {
-    return this.options.client.getTransactionCount({ address: this.address, blockTag: 'latest' });
+  /** Sends what a chain forgot below what is under way: as it was, or an empty transfer where that is not known here. */
+  private async fill(first: number): Promise<void> {
+    for (const nonce of await this.places.repeatForgotten(first)) {
+      const fees = await this.options.client.estimateFeesPerGas();
+      const nothing: Bare = { to: this.address, data: '0x', value: 0n, gas: TRANSFER_GAS, nonce, isVital: false };
+      this.places.wasFilled(await this.sendSigned(nothing, fees, 0));
+    }
   }
+}
+
+/** What became of a call: another is mined at its place, it waits behind one whose place it may take, or it waits. */
+interface Look {
+  readonly state: 'taken' | 'behind' | 'waits' | 'unknown';
+  /** The first place that is not mined, as of about this block. */
+  readonly first: number;
+  readonly block: bigint;
+}
+
+const UNKNOWN: Look = { state: 'unknown', first: 0, block: 0n };
+
+function isTaken(looks: readonly Look[]): boolean {
+  return looks.length >= MOST_TAKEN && looks.slice(-MOST_TAKEN).every(({ state }) => state === 'taken');
+}
+
+/** Whether blocks came and went, and what it waits behind was in none of them. */
+function isHeldUp(looks: readonly Look[]): boolean {
+  const last = looks.at(-1);
+  if (last?.state !== 'behind') return false;
+  const other = looks.findLastIndex(({ state, first }) => state !== 'behind' || first !== last.first);
+  return last.block - (looks[other + 1]?.block ?? last.block) >= MOST_BEHIND;
 }
 
 /** Another transaction of the key was mined where a call should have been. */
@@ -307,6 +318,16 @@ class PlaceTaken extends Error {
   constructor() {
     super('another transaction took its place');
   }
+}
+
+/** A transaction before its fees. */
+interface Bare {
+  readonly to: Address;
+  readonly data: Hex;
+  readonly value: bigint;
+  readonly gas: bigint;
+  readonly nonce: number;
+  readonly isVital: boolean;
 }
 
 interface Fees {
