@@ -133,6 +133,7 @@ async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundat
     collectSeconds,
     answerDays,
     idempotencyDays,
+    requestDays,
     minimumFee,
     mostFee,
     mostCoverage,
@@ -140,7 +141,11 @@ async function startChain(config: NodeConfig, opened: OpenedChain, base: Foundat
   } = config;
   const { chain, fromBlock } = opened;
   const times = { confirmations, pollMilliseconds, alarmSeconds, collectSeconds };
-  const retention = { answerSeconds: answerDays * DAY, idempotencySeconds: idempotencyDays * DAY };
+  const retention = {
+    answerSeconds: answerDays * DAY,
+    idempotencySeconds: idempotencyDays * DAY,
+    requestSeconds: requestDays * DAY,
+  };
   const policy = { minimumFee, mostFee, mostCoverage, faulty: fault !== undefined };
   const side = await startChainSide({ ...base, ...times, chain, fromBlock, policy, retention, metrics, log });
   workOn(base.queue, 'input', 2, ({ name }) => side.inputArrived([name]));

@@ -13,6 +13,7 @@ import { ModelChecks } from '../models/differential.ts';
 import type { ClaimMaterial } from '../models/material.ts';
 import type { Queue } from '../queue/port.ts';
 import { COLLECTION } from '../records/documents.ts';
+import { HistoryPruner } from '../records/history.ts';
 import { InputPruner } from '../records/holds.ts';
 import type { InputStore } from '../records/inputs.ts';
 import { ChannelBook } from '../service/channels.ts';
@@ -49,7 +50,10 @@ export interface ChainSideParts {
   readonly alarmSeconds: number;
   /** Seconds between two rounds of collecting what is earned. */
   readonly collectSeconds: number;
-  readonly retention: Pick<RetentionParts, 'answerSeconds' | 'idempotencySeconds'>;
+  readonly retention: Pick<RetentionParts, 'answerSeconds' | 'idempotencySeconds'> & {
+    /** Seconds for which requests and claims are remembered after they are over. */
+    readonly requestSeconds: number;
+  };
   readonly log: Log;
   readonly metrics?: NodeMetrics | undefined;
 }
@@ -86,6 +90,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     quietEnd: (claimedAt: number) => claimedAt + clocks.window + 1,
     standing: (claimId: string) => chain.standing(claimId),
     finalize: (claim: Parameters<NodeChain['finalize']>[0]) => chain.finalize(claim),
+    now: () => ends.now,
     noteEnd: (claimId: string) => ends.note(claimId),
   };
   const ends = new RecentEnds({ store, log, again: (claimId) => watcher.takeUp(claimId) });
@@ -121,7 +126,9 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     others: [() => reconcileJobs(store, queue)],
   });
   reconciler.start();
-  const retention = new Retention({ store, pruner, log, ...parts.retention });
+  const { requestSeconds: keepSeconds } = parts.retention;
+  const history = new HistoryPruner({ store, keepSeconds, isOpen: (claimId) => claims.openAgain(claimId), log });
+  const retention = new Retention({ store, pruner, history, log, ...parts.retention });
   retention.start();
   return {
     inputArrived: (names) => watcher.inputArrived(names),

@@ -3,6 +3,7 @@ import { isReceiptName } from '../../contracts/client/board/claim-name.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { NodeMetrics } from '../metrics.ts';
 import { below, type ClaimDocument, COLLECTION, claimSchema, load, orderedId, type Pointer, receiptFault } from '../records/documents.ts';
+import { noteInHistory } from '../records/history.ts';
 import type { Store } from '../store/port.ts';
 import { type NodeChain, STATUS } from './chain.ts';
 import type { Finalizer } from './finalize.ts';
@@ -48,6 +49,7 @@ export class ClaimBook {
         state: 'open',
         claimedAt: Number(view.claimedAt),
       };
+      await noteInHistory(store, id, adopted.claimedAt);
       await store.put(COLLECTION.claims, id, adopted);
     }
     await this.checkDefence(claimId, view);

@@ -18,6 +18,8 @@ export interface Finality {
   quietEnd(claimedAt: number): number;
   standing(claimId: string): Promise<ClaimStanding>;
   finalize(claim: ClaimDocument): Promise<void>;
+  /** The newest block's time, unix seconds. */
+  now(): number;
   /** Remembers that a claim ended, in case a reorganisation takes that back. */
   noteEnd(claimId: string): Promise<void>;
 }
@@ -56,11 +58,12 @@ export class Finalizer {
   async ended(claimId: string, state: 'final' | 'faulted' | 'prepared' | 'void'): Promise<boolean> {
     const before = await load(this.store, claimSchema, COLLECTION.claims, orderedId(claimId));
     if (before === undefined || before.state === state) return false;
-    await this.store.update<ClaimDocument>(COLLECTION.claims, orderedId(claimId), (claim) =>
-      claim === undefined ? undefined : { ...claim, state, due: undefined },
-    );
     const isOver = state === 'final' || state === 'faulted';
+    // First: of what is noted the chain is asked, of what is not nobody asks.
     if (isOver) await this.finality.noteEnd(claimId);
+    await this.store.update<ClaimDocument>(COLLECTION.claims, orderedId(claimId), (claim) =>
+      claim === undefined ? undefined : { ...claim, state, due: undefined, endedAt: this.finality.now() },
+    );
     if (before.due !== undefined) await this.store.remove(COLLECTION.claimsOpen, before.due);
     if (isOver) this.metrics?.claims.inc({ event: state });
     return true;

@@ -18,6 +18,7 @@ import {
   requestSchema,
   waitingKey,
 } from '../records/documents.ts';
+import { noteInHistory } from '../records/history.ts';
 import type { InputStore } from '../records/inputs.ts';
 import type { Store } from '../store/port.ts';
 import { enqueue } from '../work/jobs.ts';
@@ -65,7 +66,10 @@ export class RequestDesk {
   async requested(args: RequestedArgs, now: number): Promise<void> {
     const { store, catalog } = this.parts;
     const requestId = String(args.requestId);
+    const id = orderedId(requestId);
     if (catalog.get(args.modelId) === undefined) return;
+    // Nobody can answer it any more: what is known of it ends by its deadline, and what was removed is not stored again.
+    if (args.terms.deadline < now) return;
     if (args.input !== '0x' && !(await this.keepInput(args))) return;
     const request: RequestDocument = {
       requestId,
@@ -82,7 +86,8 @@ export class RequestDesk {
     };
     // A reorganisation may have given the number to another request, or to the same question on other terms.
     const question = questionOfRequest(request);
-    const known = await store.update<RequestDocument>(COLLECTION.requests, orderedId(requestId), (before) =>
+    await noteInHistory(store, id, request.deadline);
+    const known = await store.update<RequestDocument>(COLLECTION.requests, id, (before) =>
       before !== undefined && questionOfRequest(before) === question ? undefined : request,
     );
     if (known === undefined || known.state === 'waiting') return this.consider(request, now);

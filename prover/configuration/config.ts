@@ -25,6 +25,12 @@ const chain = {
   pollMilliseconds,
   alarmSeconds: z.int().min(1).max(86_400).default(600).describe('an open demand with less time left than this is an alarm'),
   collectSeconds: z.int().min(1).max(604_800).default(3_600).describe('how often fees and payments for answers are brought to the owner'),
+  requestDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(30)
+    .describe('days for which a request on chain is remembered after its deadline, and a claim after its end; then it is removed'),
 };
 
 const parts = {

@@ -58,6 +58,8 @@ export const claimSchema = z.object({
   claimedAt: seconds,
   /** Key in `claims-open` while the claim is open. */
   due: z.string().optional(),
+  /** Unix seconds of the chain at which it was over. */
+  endedAt: seconds.optional(),
 });
 export type ClaimDocument = z.output<typeof claimSchema>;
 
@@ -122,6 +124,8 @@ export const COLLECTION = {
   requestsWaiting: 'requests-waiting',
   /** `<ordered id>`: requests that are work, for which the queue must hold a job, and answered ones until the chain's event tells so too. */
   requestsQueued: 'requests-queued',
+  /** `<ordered second>/<claim key>`: requests and claims on chain, by the time at which they may be over (prover/records/history.ts). */
+  requestsByTime: 'requests-by-time',
   /** By name: until when input bytes are kept (prover/records/holds.ts). */
   inputHolds: 'input-holds',
   /** `<ordered second>/<name>`: input bytes by the time at which nothing needs them any more. */

@@ -1,5 +1,6 @@
 import type { Log } from '../../runtime/log.ts';
 import { COLLECTION, chainTime, load, orderedId, type Pointer } from '../records/documents.ts';
+import type { HistoryPruner } from '../records/history.ts';
 import type { InputPruner } from '../records/holds.ts';
 import { HTTP_COLLECTION, idempotencyDocument } from '../records/http-documents.ts';
 import { Rounds } from '../rounds.ts';
@@ -9,6 +10,7 @@ import { namesExpiredAt } from './receipts.ts';
 export interface RetentionParts {
   readonly store: Store;
   readonly pruner: Pick<InputPruner, 'prune'>;
+  readonly history: Pick<HistoryPruner, 'prune'>;
   readonly log: Log;
   /** Seconds for which receipts and proofs are kept after they expired, or could not be asked for in time any more. */
   readonly answerSeconds: number;
@@ -23,7 +25,8 @@ const SOON = 20;
 const LATER = 60_000;
 
 /**
- * Removes what nobody can ask for any more: receipts after their expiry, proofs after their deadline, idempotency records, input bytes.
+ * Removes what nobody can ask for any more: receipts after their expiry, proofs after their deadline, idempotency records, input bytes,
+ * requests and claims on chain.
  * Everything is found by names that begin with a time: a round costs the same whatever is stored. One per stake, beside the chain; a
  * round that is broken off is done again.
  */
@@ -49,7 +52,7 @@ export class Retention {
    * @returns whether there may be more
    */
   async round(machine = Math.floor(Date.now() / 1000)): Promise<boolean> {
-    const { store, pruner, answerSeconds, idempotencySeconds } = this.parts;
+    const { store, pruner, history, answerSeconds, idempotencySeconds } = this.parts;
     const now = Math.min(machine, await chainTime(store));
     const isInputLeft = await pruner.prune(now);
     // Records go before the answers that they name.
@@ -58,7 +61,8 @@ export class Retention {
     const last = now - answerSeconds;
     const isJobLeft = await this.forget(HTTP_COLLECTION.jobsByTime, last, (id) => this.job(id));
     const isReceiptLeft = (await store.removeBelow(COLLECTION.receipts, namesExpiredAt(last), PAGE)) === PAGE;
-    return isInputLeft || isJobLeft || isReceiptLeft;
+    const isHistoryLeft = await history.prune(now);
+    return isInputLeft || isJobLeft || isReceiptLeft || isHistoryLeft;
   }
 
   private async quietRound(): Promise<number> {

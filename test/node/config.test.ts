@@ -160,6 +160,7 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ['every proxy there is', 'trustedProxies.0', /an IP address or a network/, () => ({ trustedProxies: ['0.0.0.0/0'] })],
     ['keys that outlive their answers', 'idempotencyDays', /8 days.*7 days/, () => ({ answerDays: 7, idempotencyDays: 8 })],
     ['answers that die before their keys', 'answerDays', /7 days.*6 days/, () => ({ answerDays: 6 })],
+    ['requests that are not remembered for a day', 'requestDays', /at least 1/, () => ({ requestDays: 0 })],
     ['origins that are no list', 'corsOrigins', /must be a list/, () => ({ corsOrigins: '*' })],
   ];
   it.each(mistakes)('%s', (_, at, message, change) => {

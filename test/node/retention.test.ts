@@ -9,11 +9,13 @@ import { receiptName } from '../../prover/service/receipts.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
 import { DAY } from '../support/retention.ts';
+import { historyConformance } from './history-conformance.ts';
 import { retentionConformance } from './retention-conformance.ts';
+import type { StoreUnderTest } from './store-conformance.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-retentionConformance('embedded', async () => {
+async function create(): Promise<StoreUnderTest> {
   const directory = mkdtempSync(path.join(tmpdir(), 'assay-retention-'));
   const state = openStateDirectory(directory, 'node');
   return {
@@ -24,7 +26,10 @@ retentionConformance('embedded', async () => {
       rmSync(directory, { recursive: true, force: true });
     },
   };
-});
+}
+
+retentionConformance('embedded', create);
+historyConformance('embedded', create);
 
 const NOW = 1_795_000_000;
 const MANY = 1_500;
