@@ -1,15 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorBody, fromFastify } from './errors.ts';
 import { JOB_STATES, type JobView } from './schemas.ts';
 
-export interface EventOptions {
+export interface EventTimes {
   /** Milliseconds between two looks at the job. */
   readonly every: number;
   /** Milliseconds without an event after which a comment is sent, so that nobody on the way takes the connection for dead. */
   readonly heartbeat: number;
+}
+
+export interface EventOptions extends EventTimes {
   /** Id of the last event that the client has seen. */
   readonly lastSeen?: string | undefined;
-  /** Ends the stream: the client has gone, or the node stops. */
-  readonly signal: AbortSignal;
+  /** The client has gone. */
+  readonly gone: AbortSignal;
+  /** The stream has to end before the job does; the reason, an error, is its last event. */
+  readonly ending: AbortSignal;
 }
 
 /** Whether a job can change no more. */
@@ -23,26 +29,40 @@ export function eventId(job: JobView): string {
 }
 
 /**
- * Server-sent events of one job: `progress` whenever it changed, `end` with the result as the last one. Reads the job from the store
- * time and again, as the worker may be on another machine.
+ * Server-sent events of one job: `progress` whenever it changed, `end` with the result as the last one; `closed` with an error where the
+ * stream ends before the job. Reads the job from the store time and again, as the worker may be on another machine; looks no further
+ * while nobody takes what it gave.
  */
 export async function* jobEvents(look: () => Promise<JobView | undefined>, options: EventOptions): AsyncGenerator<string> {
+  const { every, heartbeat, gone, ending } = options;
+  const signal = AbortSignal.any([gone, ending]);
   let last = options.lastSeen;
   let quietSince = performance.now();
   yield 'retry: 2000\n\n';
-  while (!options.signal.aborted) {
-    const job = await look();
-    if (job === undefined) return;
-    const id = eventId(job);
-    if (id !== last) {
-      last = id;
-      quietSince = performance.now();
-      yield `id: ${id}\nevent: ${hasEnded(job) ? 'end' : 'progress'}\ndata: ${JSON.stringify(job)}\n\n`;
-    } else if (performance.now() - quietSince >= options.heartbeat) {
-      quietSince = performance.now();
-      yield ': still there\n\n';
+  try {
+    while (!signal.aborted) {
+      const job = await look();
+      if (job === undefined) return;
+      const id = eventId(job);
+      if (id !== last) {
+        last = id;
+        quietSince = performance.now();
+        yield `id: ${id}\nevent: ${hasEnded(job) ? 'end' : 'progress'}\ndata: ${JSON.stringify(job)}\n\n`;
+      } else if (performance.now() - quietSince >= heartbeat) {
+        quietSince = performance.now();
+        yield ': still there\n\n';
+      }
+      if (hasEnded(job)) return;
+      await delay(every, undefined, { signal }).catch(() => undefined);
     }
-    if (hasEnded(job)) return;
-    await delay(options.every, undefined, { signal: options.signal }).catch(() => undefined);
+  } catch (error) {
+    yield closed(error);
+    return;
   }
+  if (ending.aborted) yield closed(ending.reason);
+}
+
+/** Without an id: who comes back is told what it missed of the job. */
+function closed(error: unknown): string {
+  return `event: closed\ndata: ${JSON.stringify(errorBody(fromFastify(error)))}\n\n`;
 }

@@ -32,6 +32,7 @@ const fileSchema = z.strictObject({ keys: z.array(apiKeySchema).max(100_000) });
 /** The keys that may ask; their text is known to nobody here. */
 export class ApiKeys {
   private byHash: ReadonlyMap<string, ApiKey> = new Map();
+  private readonly listeners: (() => void)[] = [];
 
   constructor(keys: readonly ApiKey[]) {
     this.replace(keys);
@@ -40,6 +41,17 @@ export class ApiKeys {
   /** From the next request on these may ask, and no others. */
   replace(keys: readonly ApiKey[]): void {
     this.byHash = new Map(keys.map((key) => [key.sha256, key]));
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Calls the listener whenever other keys may ask. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Whether a key of before still stands for the same customer: neither revoked nor under another name. */
+  holds({ sha256, id }: Pick<ApiKey, 'sha256' | 'id'>): boolean {
+    return this.byHash.get(sha256)?.id === id;
   }
 
   /** The key of this text. Times tell at most of the hash of what was sent, which helps nobody to find a text. */

@@ -18,6 +18,7 @@ import { addJobRoutes } from './routes/jobs.ts';
 import { addModelRoutes } from './routes/models.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import type { Caller, NodeService, OperationsService } from './service.ts';
+import { EventStreams } from './streams.ts';
 
 export type { NodeService } from './service.ts';
 
@@ -49,8 +50,11 @@ export interface ServerOptions extends ListenOptions {
   readonly traceWaiting?: number;
   /** Bytes of all request bodies held at the same time (256 MiB). */
   readonly bodyBudget?: number;
-  /** Streams of events open at the same time (256); milliseconds between two looks at a job (500) and between signs of life (15,000). */
+  /** Streams of events open at the same time, in all (256) and of one API key or address (32); milliseconds that one lasts (an hour). */
   readonly eventStreams?: number;
+  readonly eventStreamsPerCaller?: number;
+  readonly eventStreamMilliseconds?: number;
+  /** Milliseconds between two looks at a job (500) and between signs of life (15,000). */
   readonly eventMilliseconds?: number;
   readonly heartbeatMilliseconds?: number;
 }
@@ -97,12 +101,10 @@ export async function startServer(service: NodeService, options: ServerOptions):
   addOperationRoutes(server, service, closing.signal);
   addModelRoutes(server, service, inputs);
   addInferRoutes(server, service, { running: options.inferConcurrency ?? 64, waiting: options.inferWaiting ?? 1_024 });
-  const events = {
-    streams: options.eventStreams ?? 256,
-    every: options.eventMilliseconds ?? 500,
-    heartbeat: options.heartbeatMilliseconds ?? 15_000,
-  };
-  addJobRoutes(server, service, events, closing.signal);
+  const { eventStreams = 256, eventStreamsPerCaller = 32, eventStreamMilliseconds = 3_600_000 } = options;
+  const limits = { streams: eventStreams, perCaller: eventStreamsPerCaller, age: eventStreamMilliseconds };
+  const times = { every: options.eventMilliseconds ?? 500, heartbeat: options.heartbeatMilliseconds ?? 15_000 };
+  addJobRoutes(server, service, new EventStreams(limits, options.keys, closing.signal), times);
   addClaimRoutes(server, service, trace);
   refuseOthers();
   return running(server, options, closing);
