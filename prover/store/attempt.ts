@@ -22,7 +22,7 @@ export async function tryFor<Result>(patience: number, url: string, operation: (
 }
 
 /** SQLSTATE classes and codes that say: not now. */
-const PASSING = /^(08...|57P0[1-5]|57014|53300|40001|40P01|55P03|E[A-Z]+)$/;
+const PASSING = /^(08...|57P0[1-5]|57014|53300|40001|40P01|55P03|E[A-Z_]+)$/;
 const DISK_FULL = '53100';
 
 /** Whether an error is of the connection or of the moment: the same again may work. */
