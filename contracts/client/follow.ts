@@ -44,6 +44,11 @@ const REWIND = 64n;
 /** Blocks whose hash is remembered. */
 const LONGEST_TRAIL = 128;
 /**
+ * Blocks below those that are new whose events are asked for once more: one address may have several endpoints behind it, and one that has
+ * not got a block yet says that nothing happened in it.
+ */
+const OVERLAP = 16n;
+/**
  * Milliseconds for which a head below what was handled is an endpoint that lags behind another. After that the chain is as short as it says
  * (it restarted), or it once told of blocks that never were.
  */
@@ -65,6 +70,11 @@ interface Place {
   lagging: number | undefined;
   /** First of the blocks that are read again, where `onRewound` was not told of it yet. */
   rewoundTo: bigint | undefined;
+  /** Events of the last blocks that were handed on, by name, with their block. */
+  told: Map<string, bigint>;
+  /** When the last new block was handled, and polls since. */
+  newestAt: number;
+  idle: number;
 }
 
 /**
@@ -72,7 +82,7 @@ interface Place {
  * has put another block in the place of the last one handled, the blocks before it are read again.
  */
 export async function follow(options: FollowOptions, signal: AbortSignal): Promise<void> {
-  const place: Place = { span: MOST_BLOCKS, trail: [], lagging: undefined, rewoundTo: undefined };
+  const place: Place = { span: MOST_BLOCKS, trail: [], lagging: undefined, rewoundTo: undefined, told: new Map(), newestAt: 0, idle: 0 };
   let failures = 0;
   while (!signal.aborted) {
     try {
@@ -92,15 +102,15 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
   const head = await client.getBlock();
   const last = head.number - options.confirmations;
   let next = await firstBlock(options, place, last);
+  if (next > last) await lookAgain(options, place, last, signal);
   while (next <= last && !signal.aborted) {
     const to = next + place.span - 1n < last ? next + place.span - 1n : last;
     // Before its events: a block that is replaced in between is noticed at the next poll.
     const { hash } = to === head.number ? head : await client.getBlock({ blockNumber: to });
-    for (const event of inOrder(options, await eventsWithin(options, place, next, to))) {
-      if (signal.aborted) return;
-      await options.onEvent(event);
-    }
+    await handOn(options, place, await eventsWithin(options, place, next, to), signal);
+    if (signal.aborted) return;
     await options.saveCursor(to);
+    [place.newestAt, place.idle] = [performance.now(), 0];
     place.trail.push({ number: to, hash });
     if (place.trail.length > LONGEST_TRAIL) place.trail.shift();
     next = to + 1n;
@@ -112,6 +122,23 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
   }
   place.rewoundTo = undefined;
   await options.onHead?.({ number: last, timestamp: head.timestamp });
+}
+
+/** Between two blocks: what an endpoint did not tell of the last ones may be known by now. Seldom, and not for long. */
+async function lookAgain(options: FollowOptions, place: Place, last: bigint, signal: AbortSignal): Promise<void> {
+  place.idle++;
+  const isTime = (place.idle & (place.idle - 1)) === 0 && performance.now() < place.newestAt + LAG;
+  if (isTime && place.trail.at(-1)?.number === last) await handOn(options, place, await eventsWithin(options, place, last, last), signal);
+}
+
+/** Hands on what was not told of before. */
+async function handOn(options: FollowOptions, place: Place, events: readonly NamedEvent[], signal: AbortSignal): Promise<void> {
+  for (const { name, event } of inOrder(options, events)) {
+    if (signal.aborted) return;
+    if (place.told.has(name)) continue;
+    await options.onEvent(event);
+    place.told.set(name, event.blockNumber);
+  }
 }
 
 /** Where to go on: behind what was handled while the chain still holds that, else some blocks before what it still holds. */
@@ -153,30 +180,42 @@ async function rewound({ fromBlock, onRewind }: FollowOptions, place: Place, com
   // A rewind that failed half-way is told of from where it began.
   if (place.rewoundTo === undefined || first < place.rewoundTo) place.rewoundTo = first;
   place.trail = place.trail.filter(({ number }) => number < first);
+  for (const [name, block] of place.told) if (block >= first) place.told.delete(name);
   await onRewind?.(first);
   return first;
 }
 
-function inOrder({ isUrgent }: FollowOptions, events: readonly ChainEvent[]): readonly ChainEvent[] {
-  if (isUrgent === undefined) return events;
-  return [...events.filter((event) => isUrgent(event)), ...events.filter((event) => !isUrgent(event))];
+/** An event, and what tells it from every other, also from its like in a block that took the place of its own. */
+interface NamedEvent {
+  readonly name: string;
+  readonly event: ChainEvent;
 }
 
-async function eventsWithin(options: FollowOptions, place: Place, from: bigint, to: bigint): Promise<ChainEvent[]> {
+function inOrder({ isUrgent }: FollowOptions, events: readonly NamedEvent[]): readonly NamedEvent[] {
+  if (isUrgent === undefined) return events;
+  return [...events.filter(({ event }) => isUrgent(event)), ...events.filter(({ event }) => !isUrgent(event))];
+}
+
+/** Events of these blocks, and of as many before them as there is room for. */
+async function eventsWithin(options: FollowOptions, place: Place, from: bigint, to: bigint): Promise<NamedEvent[]> {
+  const wanted = to - from + 1n;
+  const room = place.span - wanted < OVERLAP ? place.span - wanted : OVERLAP;
+  const first = from - room > options.fromBlock ? from - room : options.fromBlock;
   try {
-    const events = await eventsBetween(options, from, to);
-    place.span = place.span * 2n < MOST_BLOCKS ? place.span * 2n : MOST_BLOCKS;
+    const events = await eventsBetween(options, first, to);
+    if (wanted >= place.span) place.span = place.span * 2n < MOST_BLOCKS ? place.span * 2n : MOST_BLOCKS;
+    for (const [name, block] of place.told) if (block + 2n * OVERLAP < from) place.told.delete(name);
     return events;
   } catch (error) {
-    const asked = to - from + 1n;
+    const asked = to - first + 1n;
     place.span = asked > 1n ? asked / 2n : 1n;
     throw error;
   }
 }
 
-async function eventsBetween(options: FollowOptions, fromBlock: bigint, toBlock: bigint): Promise<ChainEvent[]> {
+async function eventsBetween(options: FollowOptions, fromBlock: bigint, toBlock: bigint): Promise<NamedEvent[]> {
   const logs = await options.client.getLogs({ address: options.contracts.map((contract) => contract.address), fromBlock, toBlock });
-  return logs.flatMap((log) => decode(options, log));
+  return logs.flatMap((log) => decode(options, log).map((event) => ({ name: `${log.blockHash}/${log.logIndex}`, event })));
 }
 
 /** An event that the contract's ABI does not know is somebody else's business. */

@@ -21,6 +21,7 @@ import type { Hash } from '../../core/brand.ts';
 import type { Unit } from '../../core/dispute/units.ts';
 import type { ClaimDocument, RequestDocument } from '../records/documents.ts';
 import type { Till } from './collect.ts';
+import type { DemandState } from './defend.ts';
 import type { ClaimStanding } from './finalize.ts';
 import { questionOfRequest } from './question.ts';
 
@@ -34,8 +35,8 @@ export interface Addresses {
 
 /** States of a request on chain (IRequests.Status). */
 export const STATUS = { none: 0, open: 1, claimed: 2, final: 3, faulted: 4, refunded: 5 } as const;
-/** IClaimBoard.DemandStatus.Open. */
-const DEMAND_OPEN = 1;
+/** By IClaimBoard.DemandStatus: none, open, answered, returned. */
+const DEMAND_STATES: readonly DemandState[] = ['unknown', 'open', 'over', 'over'];
 
 /** An answer, and the request that was decided on: its terms are part of what is claimed. */
 export interface PreparedClaim {
@@ -134,15 +135,15 @@ export class NodeChain {
     return { isOpen, isFinal: false, end: Number(finalAt) };
   }
 
-  async isDemandOpen(claimId: string, unit: Unit): Promise<boolean> {
+  async demandState(claimId: string, unit: Unit): Promise<DemandState> {
     const { source, claimId: id } = claimKeyOf(this.addresses, claimId);
-    const demand = await this.careful.readContract({
+    const { status } = await this.careful.readContract({
       address: this.addresses.board,
       abi: claimBoardAbi,
       functionName: 'demandOf',
       args: [source, id, unitOnChain(unit)],
     });
-    return demand.status === DEMAND_OPEN;
+    return DEMAND_STATES[status] ?? 'over';
   }
 
   async claim(claim: PreparedClaim): Promise<void> {

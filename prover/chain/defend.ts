@@ -19,10 +19,13 @@ const ALARM_EVERY = 60;
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 3_000;
 
+/** `unknown`: never made, as far as the one who is asked knows; it may lag behind the one that told of it. */
+export type DemandState = 'unknown' | 'open' | 'over';
+
 /** What defending needs of the chain and of the node's traces. */
 export interface Defence {
   /** Whether the demand still waits for its answer. */
-  isOpen(claimId: string, unit: Unit): Promise<boolean>;
+  stateOf(claimId: string, unit: Unit): Promise<DemandState>;
   /** Whether the claim itself is still to be decided. */
   isClaimOpen(claimId: string): Promise<boolean>;
   /** Answer bytes of a unit, or undefined for a unit that the claim does not have. */
@@ -100,7 +103,7 @@ export class Defender {
   async rewound(): Promise<void> {
     for await (const [key, document] of below(this.parts.store, COLLECTION.demandsAnswered, '')) {
       const demand = checked(demandSchema, COLLECTION.demandsAnswered, key, document);
-      if (demand.deadline < this.now || !(await this.parts.defence.isOpen(demand.claimId, demand.unit))) continue;
+      if (demand.deadline < this.now || (await this.parts.defence.stateOf(demand.claimId, demand.unit)) === 'over') continue;
       this.parts.log.warn({ claim: demand.claimId, unit: demand.unit }, 'an answer is not on chain any more; it is sent again');
       await this.demanded({ claimId: demand.claimId, unit: demand.unit, deadline: demand.deadline });
     }
@@ -139,9 +142,11 @@ export class Defender {
   /** A demand is past its deadline, as far as one block's time says; it is given up when the claim is gone. */
   private async isOver(key: string, demand: DemandDocument): Promise<boolean> {
     const { store, defence, log, metrics } = this.parts;
-    if (await defence.isClaimOpen(demand.claimId)) return false;
-    log.error({ claim: demand.claimId, unit: demand.unit }, 'a demand was not answered in time');
-    metrics?.demands.inc({ event: 'missed' });
+    // Never made: it was in a block that another took the place of.
+    const wasMade = (await defence.stateOf(demand.claimId, demand.unit)) !== 'unknown';
+    if (wasMade && (await defence.isClaimOpen(demand.claimId))) return false;
+    if (wasMade) log.error({ claim: demand.claimId, unit: demand.unit }, 'a demand was not answered in time');
+    if (wasMade) metrics?.demands.inc({ event: 'missed' });
     this.alarmed.delete(key);
     await store.remove(COLLECTION.demands, key);
     return true;
@@ -220,8 +225,10 @@ export class Defender {
     const open: DemandDocument[] = [];
     for await (const [key, document] of below(this.parts.store, COLLECTION.demands, `${orderedId(claimId)}/`)) {
       const demand = checked(demandSchema, COLLECTION.demands, key, document);
-      if (await this.parts.defence.isOpen(claimId, demand.unit)) open.push(demand);
-      else await this.answered(claimId, demand.unit);
+      const state = await this.parts.defence.stateOf(claimId, demand.unit);
+      if (state === 'open') open.push(demand);
+      // What is unknown is left as it is until it is seen, or its time is over.
+      if (state === 'over') await this.answered(claimId, demand.unit);
     }
     return open.sort((a, b) => a.deadline - b.deadline);
   }

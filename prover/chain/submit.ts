@@ -1,4 +1,6 @@
 import { type Hex, hexToBytes, isAddressEqual } from 'viem';
+import { eventually } from '../../contracts/client/eventually.ts';
+import { AssayError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Catalog } from '../models/catalog.ts';
 import type { ModelChecks } from '../models/differential.ts';
@@ -21,6 +23,7 @@ import { enqueue, workOn } from '../work/jobs.ts';
 import { type NodeChain, STATUS } from './chain.ts';
 import { ClaimBatch } from './claim-batch.ts';
 import { isStillAsked, questionOfRequest } from './question.ts';
+import { Sightings } from './sightings.ts';
 
 export interface SubmitterParts {
   readonly store: Store;
@@ -37,6 +40,8 @@ export interface SubmitterParts {
 const CLAIMS = 64;
 const PROOFS = 4;
 const FORM_PUBLIC = 1;
+/** Milliseconds in which an endpoint shows what another has shown. */
+const LAG = 10_000;
 
 /**
  * Chain side: sends what workers prepared. Jobs may run twice (a crash between sending and remembering), so each looks at the
@@ -45,6 +50,7 @@ const FORM_PUBLIC = 1;
 export class Submitter {
   private readonly parts: SubmitterParts;
   private readonly batch: ClaimBatch;
+  private readonly sightings = new Sightings();
 
   constructor(parts: SubmitterParts) {
     this.parts = parts;
@@ -71,11 +77,17 @@ export class Submitter {
       log.warn({ request: requestId, error }, 'answering failed');
       throw error;
     }
+    // Whoever is asked may lag behind the one that showed the receipt; and a batch leaves out what another has reserved.
+    const isSettled = await eventually(async () => ((await this.stillOpen(request)) ? undefined : true), { timeout: LAG, interval: 500 });
+    if (isSettled !== true) throw new AssayError('A request waits for its answer although one was sent', { code: 'STATE_BEHIND' });
     await this.settle(request);
   }
 
   private async stillOpen(request: RequestDocument): Promise<boolean> {
     const seen = await this.parts.chain.request(request.requestId);
+    // Its event told of it: an endpoint that knows no such request may lag behind.
+    if (seen.status === STATUS.none) this.sightings.miss(request.requestId);
+    else this.sightings.found(request.requestId);
     return seen.status === STATUS.open && isStillAsked(request, seen);
   }
 

@@ -4,7 +4,7 @@ import { unitFromChain } from '../../contracts/client/board/encode.ts';
 import type { ChainEvent } from '../../contracts/client/follow.ts';
 import { TENSOR_ROOTS, type Unit } from '../../core/dispute/units.ts';
 import type { Log } from '../../runtime/log.ts';
-import { noteChainTime } from '../records/documents.ts';
+import { COLLECTION, claimSchema, load, noteChainTime, orderedId } from '../records/documents.ts';
 import type { ChannelBook } from '../service/channels.ts';
 import type { Store } from '../store/port.ts';
 import type { NodeChain } from './chain.ts';
@@ -14,6 +14,7 @@ import type { Defender } from './defend.ts';
 import type { RecentEnds } from './ends.ts';
 import type { Finalizer } from './finalize.ts';
 import type { RequestDesk, RequestedArgs } from './requests.ts';
+import { Sightings } from './sightings.ts';
 
 export interface WatcherParts {
   readonly owner: Address;
@@ -40,6 +41,8 @@ interface DemandedArgs {
 const SWEEP = 60;
 /** Seconds between two looks at answers that were sent and that no event has told of. */
 const CONFIRM = 20;
+/** Claims of others that are remembered as such. */
+const MOST_FOREIGN = 10_000;
 
 /** Turns the chain's events into work; every handler may see an event twice. */
 export class Watcher {
@@ -48,6 +51,9 @@ export class Watcher {
   private swept = 0;
   private confirmed = 0;
   private confirming: Promise<void> | undefined;
+  private readonly sightings = new Sightings();
+  /** Open claims of other provers. Anybody may demand of them what he pays for: none of that may cost us a look at the chain each. */
+  private readonly foreign = new Set<string>();
 
   constructor(parts: WatcherParts) {
     this.parts = parts;
@@ -80,6 +86,11 @@ export class Watcher {
     await ends.forget(now);
     await desk.sweep(now);
     await channels.release(now);
+  }
+
+  /** Blocks are about to be read again: a number may be that of another request by now. */
+  onRewind(): void {
+    this.foreign.clear();
   }
 
   /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */
@@ -129,7 +140,7 @@ export class Watcher {
         return desk.requested(event.args as unknown as RequestedArgs, this.now);
       case 'Claimed':
         await desk.ended(requestId, args.prover);
-        if (isAddressEqual(args.prover, this.parts.owner)) await claims.opened(requestId, args.output);
+        if (isAddressEqual(args.prover, this.parts.owner)) await this.sighted(requestId, () => claims.opened(requestId, args.output));
         return;
       case 'Fulfilled':
         return desk.ended(requestId, args.prover);
@@ -151,7 +162,34 @@ export class Watcher {
     const unit = event.name === 'RootsPosted' ? TENSOR_ROOTS : unitFromChain(args.unit);
     if (claimId === undefined || unit === undefined) return;
     if (event.name !== 'Demanded') return defender.answered(claimId, unit);
-    if (await claims.isOurs(claimId)) await defender.demanded({ claimId, unit, deadline: Number(args.deadline) });
+    if (this.foreign.has(claimId)) return;
+    const demand = { claimId, unit, deadline: Number(args.deadline) };
+    const look = (): Promise<boolean> => claims.isOurs(claimId);
+    // One that ended since was not open long ago either.
+    const isOurs = demand.deadline < this.now ? await look() : await this.sighted(claimId, look);
+    if (isOurs) await defender.demanded(demand);
+  }
+
+  /**
+   * An event told of a claim: an endpoint that does not show it may lag behind the one which told.
+   * @returns whether it is ours and open @throws AssayError STATE_BEHIND until it is shown, or seconds have passed
+   */
+  private async sighted(claimId: string, isOurs: () => Promise<boolean>): Promise<boolean> {
+    const { chain, owner, store } = this.parts;
+    if (await isOurs()) {
+      this.sightings.found(claimId);
+      return true;
+    }
+    const known = await load(store, claimSchema, COLLECTION.claims, orderedId(claimId));
+    if (known?.state === 'final' || known?.state === 'faulted') return false;
+    const { open: isOpen, prover } = await chain.claimView(claimId);
+    if (!isOpen || isAddressEqual(prover, owner)) this.sightings.miss(claimId);
+    else {
+      this.sightings.found(claimId);
+      if (this.foreign.size >= MOST_FOREIGN) this.foreign.clear();
+      this.foreign.add(claimId);
+    }
+    return false;
   }
 
   private async onChannels(event: ChainEvent): Promise<void> {
@@ -168,7 +206,7 @@ export class Watcher {
       case 'ReceiptOpened':
         if (prover === undefined || !isAddressEqual(prover, owner)) return;
         log.info({ claim: digest }, 'a receipt became a claim');
-        await claims.opened(digest, '0x');
+        await this.sighted(digest, () => claims.opened(digest, '0x'));
         return;
       case 'ReceiptSettled':
         if (await finalizer.ended(digest, 'final')) await channels.refresh();

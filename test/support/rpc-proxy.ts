@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-interface Call {
+export interface Call {
   readonly id: number;
   readonly method: string;
   readonly params?: readonly unknown[];
@@ -17,6 +17,8 @@ export interface RpcProxy {
   readonly asked: string[];
   /** What it does from now on; undefined: nothing. */
   meddle: Meddle | undefined;
+  /** What the chain is asked instead of what was asked. */
+  change: ((call: Call) => Promise<Call>) | undefined;
   stop(): Promise<void>;
 }
 
@@ -25,13 +27,13 @@ export const HANG = Symbol('hang');
 
 export async function startRpcProxy(chain: string): Promise<RpcProxy> {
   const asked: string[] = [];
-  const proxy = { url: '', asked, meddle: undefined as Meddle | undefined, stop: async () => {} };
+  const proxy = { url: '', asked, meddle: undefined as Meddle | undefined, change: undefined as RpcProxy['change'], stop: async () => {} };
   const server: Server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const call = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Call;
     asked.push(call.method);
-    const truth = await answerOf(chain, call);
+    const truth = await answerOf(chain, (await proxy.change?.(call)) ?? call);
     if (truth === undefined) {
       response.statusCode = 502;
       response.end();
