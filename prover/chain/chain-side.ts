@@ -76,7 +76,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   watchEndpoints(parts);
   const clocks = await readClocks(chain.client, chain.addresses.board);
   const defence = {
-    isOpen: (...demand: Parameters<NodeChain['isDemandOpen']>) => chain.isDemandOpen(...demand),
+    stateOf: (...demand: Parameters<NodeChain['demandState']>) => chain.demandState(...demand),
     isClaimOpen: async (claimId: string) => (await chain.claimView(claimId)).open,
     rootsOf: async (claimId: string) => (await material.traces.get(claimId)).roots,
     dataOf: (...unit: Parameters<ClaimMaterial['dataOf']>) => material.dataOf(...unit),
@@ -138,6 +138,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
       await retention.stop();
       await checks.close();
       await stopFollowing();
+      await watcher.idle();
       await defender.stop();
       await finalizer.idle();
       await collector.idle();
@@ -212,7 +213,10 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
       },
       saveCursor: (block) => store.put(COLLECTION.cursor, 'chain', String(events.safeCursor(block))),
       onEvent: (event) => events.handle(event),
-      onRewind: (first) => events.forget(first),
+      onRewind: (first) => {
+        watcher.onRewind();
+        return events.forget(first);
+      },
       isUrgent,
       onRewound: (from) => watcher.onRewound(from),
       onHead: async ({ number, timestamp }) => {

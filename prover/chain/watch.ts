@@ -50,7 +50,9 @@ export class Watcher {
   private now = 0;
   private swept = 0;
   private confirmed = 0;
-  private confirming: Promise<void> | undefined;
+  /** Time of the first block that was read again, where what may be gone with it was not looked for yet. */
+  private replaced: number | undefined;
+  private readonly underWay = new Map<string, Promise<void>>();
   private readonly sightings = new Sightings();
   /** Open claims of other provers. Anybody may demand of them what he pays for: none of that may cost us a look at the chain each. */
   private readonly foreign = new Set<string>();
@@ -77,15 +79,18 @@ export class Watcher {
     await defender.wake(now);
     await finalizer.wake(now);
     collector.wake(now);
+    if (this.replaced !== undefined) this.beside('replaced blocks', () => this.afterRewind());
     if (now >= this.confirmed + CONFIRM) {
       this.confirmed = now;
-      this.confirm(now);
+      this.beside('answers that were sent', () => desk.confirm(now));
     }
     if (now < this.swept + SWEEP) return;
     this.swept = now;
-    await ends.forget(now);
-    await desk.sweep(now);
-    await channels.release(now);
+    this.beside('what is over', async () => {
+      await ends.forget(now);
+      await desk.sweep(now);
+      await channels.release(now);
+    });
   }
 
   /** Blocks are about to be read again: a number may be that of another request by now. */
@@ -95,25 +100,44 @@ export class Watcher {
 
   /** After a restart or a reorganisation: claims and answers that were on chain may be gone with the blocks that held them. */
   async onRewound({ timestamp }: { readonly timestamp: bigint }): Promise<void> {
-    const { claims, desk, defender, channels, ends, log } = this.parts;
-    await defender.rewound();
-    await channels.refresh();
-    await ends.rewound(Number(timestamp));
-    for (const claimId of await claims.lost(Number(timestamp))) {
-      log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
-      await desk.reopened(claimId, this.now);
+    await this.parts.defender.rewound();
+    this.replaced = Math.min(this.replaced ?? Number.POSITIVE_INFINITY, Number(timestamp));
+    this.beside('replaced blocks', () => this.afterRewind());
+  }
+
+  /** Resolves when nothing is under way beside the stream of events. */
+  async idle(): Promise<void> {
+    while (this.underWay.size > 0) await Promise.all(this.underWay.values());
+  }
+
+  private async afterRewind(): Promise<void> {
+    const { claims, desk, channels, ends, log } = this.parts;
+    const since = this.replaced;
+    if (since === undefined) return;
+    this.replaced = undefined;
+    try {
+      await channels.refresh();
+      await ends.rewound(since);
+      for (const claimId of await claims.lost(since)) {
+        log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
+        await desk.reopened(claimId, this.now);
+      }
+    } catch (error) {
+      this.replaced = Math.min(since, this.replaced ?? since);
+      throw error;
     }
   }
 
-  /** Beside the stream of events: it may be many looks at the chain. */
-  private confirm(now: number): void {
-    const { desk, log } = this.parts;
-    this.confirming ??= desk
-      .confirm(now)
-      .catch((error) => log.warn({ error }, 'answers that were sent could not be looked at; trying again'))
-      .finally(() => {
-        this.confirming = undefined;
-      });
+  /**
+   * Looks at the chain that may be many, and transactions that may take minutes to be mined: no demand waits for them. One of a kind at a
+   * time; what failed is tried again when it is due again.
+   */
+  private beside(what: string, work: () => Promise<void>): void {
+    if (this.underWay.has(what)) return;
+    const run = work()
+      .catch((error) => this.parts.log.warn({ what, error }, 'a look at the chain failed; trying again'))
+      .finally(() => this.underWay.delete(what));
+    this.underWay.set(what, run);
   }
 
   /** What was over may not be any more: an open claim is watched again, an open request answered again. @returns whether it was so */

@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { Watcher, type WatcherParts } from '../../prover/chain/watch.ts';
+import { embeddedStore } from '../../prover/store/embedded.ts';
+import { createLog } from '../../runtime/log.ts';
+import { openStateDirectory } from '../../runtime/state-directory.ts';
+import { until } from './network.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+/** A watcher whose defender counts its turns, and of which everything else ends at once unless told otherwise. */
+function watcherWith(parts: { readonly [part: string]: object }) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'assay-watch-'));
+  const state = openStateDirectory(folder, 'node');
+  closers.push(
+    () => state.close(),
+    () => rmSync(folder, { recursive: true, force: true }),
+  );
+  const turns: string[] = [];
+  const nothing = async (): Promise<void> => {};
+  const defender = {
+    wake: async (now: number) => void turns.push(`wake ${now}`),
+    rewound: async () => void turns.push('rewound'),
+  };
+  const rest = {
+    desk: { sweep: nothing, confirm: nothing, reopened: nothing },
+    claims: { lost: async () => [] },
+    finalizer: { wake: nothing },
+    channels: { release: nothing, refresh: nothing },
+    collector: { wake: () => undefined },
+    ends: { now: 0, forget: nothing, rewound: nothing },
+  };
+  const log = createLog({ name: 'test', level: 'silent' });
+  const watcher = new Watcher({ store: embeddedStore(state), log, defender, ...rest, ...parts } as unknown as WatcherParts);
+  return { watcher, turns };
+}
+
+const never = (): Promise<never> => new Promise(() => {});
+
+it('demands get their turn while locks of channels wait for their transactions, and claims for looks at the chain', async () => {
+  const { watcher, turns } = watcherWith({ channels: { release: never, refresh: never }, claims: { lost: never } });
+  await watcher.onRewound({ timestamp: 50n });
+  await watcher.onHead(100n);
+  await watcher.onHead(200n);
+  expect(turns).toEqual(['rewound', 'wake 100', 'wake 200']);
+});
+
+it('what was not looked for after a reorganisation, since the chain did not answer, is looked for again from where it began', async () => {
+  let isAway = true;
+  const since: number[] = [];
+  const claims = {
+    lost: async (from: number) => {
+      since.push(from);
+      if (isAway) throw new Error('the endpoint is away');
+      return ['7'];
+    },
+  };
+  const reopened: string[] = [];
+  const desk = { sweep: async () => {}, confirm: async () => {}, reopened: async (id: string) => void reopened.push(id) };
+  const { watcher } = watcherWith({ claims, desk });
+  await watcher.onRewound({ timestamp: 50n });
+  await watcher.idle();
+  await watcher.onRewound({ timestamp: 70n });
+  await watcher.idle();
+  isAway = false;
+  await watcher.onHead(100n);
+  await until('the lost claim', async () => reopened.length === 1);
+  expect(since).toEqual([50, 50, 50]);
+  await watcher.onHead(101n);
+  await watcher.idle();
+  expect(since).toEqual([50, 50, 50]);
+});
