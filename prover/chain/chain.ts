@@ -20,8 +20,8 @@ import type { Call, Sender } from '../../contracts/client/sender.ts';
 import type { Hash } from '../../core/brand.ts';
 import type { Unit } from '../../core/dispute/units.ts';
 import type { ClaimDocument, RequestDocument } from '../records/documents.ts';
+import type { DemandState } from './answering.ts';
 import type { Till } from './collect.ts';
-import type { DemandState } from './defend.ts';
 import type { ClaimStanding } from './finalize.ts';
 import { questionOfRequest } from './question.ts';
 

@@ -1,15 +1,12 @@
-import type { Hash } from '../../core/brand.ts';
-import { TENSOR_ROOTS, type Unit } from '../../core/dispute/units.ts';
-import { type Log, revertOf } from '../../runtime/log.ts';
+import type { Unit } from '../../core/dispute/units.ts';
+import type { Log } from '../../runtime/log.ts';
 import type { NodeMetrics } from '../metrics.ts';
 import { below, COLLECTION, checked, type DemandDocument, demandKey, demandSchema, orderedId } from '../records/documents.ts';
 import type { Store } from '../store/port.ts';
+import { Answering, type Defence } from './answering.ts';
 
-/** Bounds of one transaction: some million gas, some 60 kB of calldata. */
-const MOST_UNITS = 24;
-const MOST_BYTES = 50_000;
-/** Claims defended at once. */
-const CLAIMS = 4;
+/** Claims defended at once: most of that time they wait for their transactions. */
+const CLAIMS = 32;
 /** Seconds for which answered demands are remembered, in case a reorganisation takes the answer back. */
 const REMEMBERED = 24 * 3600;
 const FORGET_EVERY = 600;
@@ -18,28 +15,6 @@ const ALARM_EVERY = 60;
 /** Milliseconds before a defence that failed is tried again: little, since its clock runs. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 3_000;
-
-/** `unknown`: never made, as far as the one who is asked knows; it may lag behind the one that told of it. */
-export type DemandState = 'unknown' | 'open' | 'over';
-
-/** What defending needs of the chain and of the node's traces. */
-export interface Defence {
-  /** Whether the demand still waits for its answer. */
-  stateOf(claimId: string, unit: Unit): Promise<DemandState>;
-  /** Whether the claim itself is still to be decided. */
-  isClaimOpen(claimId: string): Promise<boolean>;
-  /** Answer bytes of a unit, or undefined for a unit that the claim does not have. */
-  dataOf(claimId: string, unit: Unit): Promise<Uint8Array | undefined>;
-  rootsOf(claimId: string): Promise<readonly Hash[]>;
-  postRoots(claimId: string, roots: readonly Hash[]): Promise<unknown>;
-  postAnswers(answers: readonly UnitAnswer[]): Promise<unknown>;
-}
-
-export interface UnitAnswer {
-  readonly claimId: string;
-  readonly unit: Unit;
-  readonly data: Uint8Array;
-}
 
 export interface DefenderParts {
   readonly store: Store;
@@ -58,15 +33,17 @@ export class Defender {
   private readonly parts: DefenderParts;
   private readonly alarmed = new Map<string, number>();
   private readonly failed = new Map<string, { readonly failures: number; readonly until: number }>();
-  /** Claims with demands, and those being defended now. */
-  private readonly waiting = new Set<string>();
+  /** Claims with demands, by the nearest deadline known, and those being defended now. */
+  private readonly waiting = new Map<string, number>();
   private readonly running = new Map<string, Promise<void>>();
+  private readonly answering: Answering;
   private isStarted = false;
   private now = 0;
   private forgot = 0;
 
   constructor(parts: DefenderParts) {
     this.parts = parts;
+    this.answering = new Answering(parts.defence, parts.log);
   }
 
   /** Begins to answer; before, demands are only remembered. */
@@ -84,7 +61,7 @@ export class Defender {
   async demanded(demand: DemandDocument): Promise<void> {
     const key = demandKey(demand.claimId, demand.unit);
     if (await this.parts.store.putIfAbsent(COLLECTION.demands, key, demand)) this.parts.metrics?.demands.inc({ event: 'seen' });
-    this.defend(demand.claimId);
+    this.defend(demand.claimId, demand.deadline);
   }
 
   /** The chain holds an answer, ours or another's. */
@@ -113,17 +90,19 @@ export class Defender {
   async wake(now: number): Promise<void> {
     const { store, metrics } = this.parts;
     this.now = now;
-    const claims = new Set<string>();
+    const claims = new Map<string, number>();
     let nearest = Number.POSITIVE_INFINITY;
     for await (const [key, document] of below(store, COLLECTION.demands, '')) {
       const demand = checked(demandSchema, COLLECTION.demands, key, document);
       if (demand.deadline < now && (await this.isOver(key, demand))) continue;
-      claims.add(demand.claimId);
+      claims.set(demand.claimId, Math.min(claims.get(demand.claimId) ?? demand.deadline, demand.deadline));
       nearest = Math.min(nearest, demand.deadline - now);
       this.watchClock(key, demand);
     }
     metrics?.clockSeconds.set({ clock: 'demand' }, nearest);
-    for (const claimId of claims) if (performance.now() >= (this.failed.get(claimId)?.until ?? 0)) this.defend(claimId);
+    for (const [claimId, deadline] of claims) {
+      if (performance.now() >= (this.failed.get(claimId)?.until ?? 0)) this.defend(claimId, deadline);
+    }
     await this.forget();
   }
 
@@ -162,15 +141,15 @@ export class Defender {
   }
 
   /** Not by the queue: a Redis that is away must cost no lock. What is to be answered lies in the store. */
-  private defend(claimId: string): void {
-    this.waiting.add(claimId);
+  private defend(claimId: string, deadline: number): void {
+    this.waiting.set(claimId, Math.min(this.waiting.get(claimId) ?? deadline, deadline));
     this.next();
   }
 
   private next(): void {
-    for (const claimId of this.waiting) {
-      if (!this.isStarted || this.running.size >= CLAIMS) return;
-      if (this.running.has(claimId)) continue;
+    while (this.isStarted && this.running.size < CLAIMS) {
+      const claimId = this.mostUrgent();
+      if (claimId === undefined) return;
       this.waiting.delete(claimId);
       const run = this.attempt(claimId).finally(() => {
         this.running.delete(claimId);
@@ -180,9 +159,18 @@ export class Defender {
     }
   }
 
+  private mostUrgent(): string | undefined {
+    let found: string | undefined;
+    let nearest = Number.POSITIVE_INFINITY;
+    for (const [claimId, deadline] of this.waiting) {
+      if (deadline < nearest && !this.running.has(claimId)) [found, nearest] = [claimId, deadline];
+    }
+    return found;
+  }
+
   private async attempt(claimId: string): Promise<void> {
     try {
-      await this.answerClaim(claimId);
+      await this.answering.answer(claimId, await this.demandsOn(claimId), (unit) => this.answered(claimId, unit));
       this.failed.delete(claimId);
     } catch (error) {
       const failures = (this.failed.get(claimId)?.failures ?? 0) + 1;
@@ -193,71 +181,12 @@ export class Defender {
     }
   }
 
-  private async answerClaim(claimId: string): Promise<void> {
-    const { defence, log } = this.parts;
-    const open = await this.openDemands(claimId);
-    const failures: unknown[] = [];
-    const attempt = async (work: () => Promise<void>): Promise<void> => {
-      await work().catch((error) => failures.push(error));
-    };
-    if (open.some(({ unit }) => unit.kind === 'tensorRoots')) {
-      await attempt(async () => {
-        await defence.postRoots(claimId, await defence.rootsOf(claimId));
-        await this.answered(claimId, TENSOR_ROOTS);
-      });
-    }
-    const answers: UnitAnswer[] = [];
-    for (const { unit } of open.filter((demand) => demand.unit.kind !== 'tensorRoots')) {
-      await attempt(async () => {
-        const data = await defence.dataOf(claimId, unit);
-        if (data === undefined) log.error({ claim: claimId, unit }, 'a demanded unit does not exist');
-        else answers.push({ claimId, unit, data });
-      });
-    }
-    for (const group of groups(answers)) await attempt(() => this.post(group));
-    const done = open.length - failures.length;
-    if (done > 0) log.info({ claim: claimId, answered: done }, 'answered demands');
-    if (failures.length > 0) throw failures[0];
-  }
-
   /** What waits, the nearest deadline first. */
-  private async openDemands(claimId: string): Promise<DemandDocument[]> {
-    const open: DemandDocument[] = [];
+  private async demandsOn(claimId: string): Promise<DemandDocument[]> {
+    const demands: DemandDocument[] = [];
     for await (const [key, document] of below(this.parts.store, COLLECTION.demands, `${orderedId(claimId)}/`)) {
-      const demand = checked(demandSchema, COLLECTION.demands, key, document);
-      const state = await this.parts.defence.stateOf(claimId, demand.unit);
-      if (state === 'open') open.push(demand);
-      // What is unknown is left as it is until it is seen, or its time is over.
-      if (state === 'over') await this.answered(claimId, demand.unit);
+      demands.push(checked(demandSchema, COLLECTION.demands, key, document));
     }
-    return open.sort((a, b) => a.deadline - b.deadline);
+    return demands.sort((a, b) => a.deadline - b.deadline);
   }
-
-  /** Posts answers together; where the contract refuses, in halves: one bad answer must not take the others with it. */
-  private async post(answers: readonly UnitAnswer[]): Promise<void> {
-    try {
-      await this.parts.defence.postAnswers(answers);
-    } catch (error) {
-      if (answers.length === 1 || revertOf(error) === undefined) throw error;
-      const middle = answers.length >> 1;
-      const halves = await Promise.allSettled([this.post(answers.slice(0, middle)), this.post(answers.slice(middle))]);
-      const failed = halves.find((half) => half.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-      return;
-    }
-    for (const { claimId, unit } of answers) await this.answered(claimId, unit);
-  }
-}
-
-function groups(answers: readonly UnitAnswer[]): UnitAnswer[][] {
-  const made: UnitAnswer[][] = [];
-  let bytes = 0;
-  for (const answer of answers) {
-    const last = made.at(-1);
-    const fits = last !== undefined && last.length < MOST_UNITS && bytes + answer.data.length <= MOST_BYTES;
-    if (fits) last.push(answer);
-    else made.push([answer]);
-    bytes = (fits ? bytes : 0) + answer.data.length;
-  }
-  return made;
 }

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { TENSOR_ROOTS } from '../../core/dispute/units.ts';
-import { type Defence, Defender, type DemandState } from '../../prover/chain/defend.ts';
+import { recordUnit, TENSOR_ROOTS } from '../../core/dispute/units.ts';
+import type { Defence, DemandState, UnitAnswer } from '../../prover/chain/answering.ts';
+import { Defender } from '../../prover/chain/defend.ts';
 import { COLLECTION } from '../../prover/records/documents.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import type { Store } from '../../prover/store/port.ts';
@@ -95,5 +96,66 @@ it('a demand that whoever is asked knows nothing of waits until it is known, or 
   await defender.wake(1_000);
   expect((await store.list(COLLECTION.demands)).length).toBe(1);
   await defender.wake(1_001);
+  expect(await store.list(COLLECTION.demands)).toEqual([]);
+});
+
+it('of more claims than are defended at once, those whose clocks run out first are', async () => {
+  const posted: string[] = [];
+  const defence: Defence = {
+    stateOf: async () => 'open',
+    isClaimOpen: async () => true,
+    dataOf: async () => undefined,
+    rootsOf: async () => [],
+    postRoots: async (claimId) => {
+      posted.push(claimId);
+    },
+    postAnswers: async () => {},
+  };
+  const defender = new Defender({ store: openStore(), defence, log, alarmSeconds: 10 });
+  // Claims of a stranger come before ours in every other order.
+  for (let claim = 0; claim < 200; claim++) {
+    await defender.demanded({ claimId: String(100 + claim), unit: TENSOR_ROOTS, deadline: 10_000 - claim });
+  }
+  defender.start();
+  await until('all answers', async () => posted.length === 200);
+  await defender.stop();
+  expect(posted.slice(0, 32).sort()).toEqual(Array.from({ length: 32 }, (_, i) => String(299 - i)).sort());
+});
+
+it('thousands of demands on one claim are answered in many transactions at once, by their clocks, and none is computed far ahead', async () => {
+  const mined: (() => void)[] = [];
+  let computed = 0;
+  const sent: UnitAnswer[] = [];
+  const over = new Set<number>();
+  const defence: Defence = {
+    stateOf: async (_claim, unit) => (over.has(unit.position) ? 'over' : 'open'),
+    isClaimOpen: async () => true,
+    dataOf: async () => {
+      computed++;
+      return new Uint8Array(32);
+    },
+    rootsOf: async () => [],
+    postRoots: async () => {},
+    postAnswers: async (answers) => {
+      sent.push(...answers);
+      await new Promise<void>((resolve) => mined.push(resolve));
+      for (const { unit } of answers) over.add(unit.position);
+    },
+  };
+  const store = openStore();
+  const defender = new Defender({ store, defence, log, alarmSeconds: 10 });
+  await Promise.all(
+    Array.from({ length: 1_000 }, (_, i) => defender.demanded({ claimId: '7', unit: recordUnit(i), deadline: 10_000 - i })),
+  );
+  defender.start();
+  await until('transactions under way', async () => mined.length === 8);
+  expect(computed).toBeLessThanOrEqual(8 * 24 + 96);
+  // The last 192 have the nearest deadlines.
+  expect(Math.min(...sent.map(({ unit }) => unit.position))).toBe(1_000 - 192);
+  await until('everything', async () => {
+    for (const mine of mined.splice(0)) mine();
+    return over.size === 1_000;
+  });
+  await defender.stop();
   expect(await store.list(COLLECTION.demands)).toEqual([]);
 });
