@@ -8,7 +8,7 @@ import { beforeExit } from '../cleanup.ts';
 import { becomeDaemon, untilStopped } from '../daemon.ts';
 import { loadNodeConfig, type NodeCommandOptions, withNodeOptions } from '../node-options.ts';
 import { createOutput } from '../output.ts';
-import { checkCommand, deadCommand, replayCommand } from './node-operations.ts';
+import { checkCommand, deadCommand, removeCommand, replayCommand } from './node-operations.ts';
 
 export function nodeCommand(): Command {
   const node = new Command('node').description('Run a prover: answer requests, defend the answers, serve HTTP');
@@ -17,7 +17,8 @@ export function nodeCommand(): Command {
     .action(run)
     .addCommand(checkCommand())
     .addCommand(deadCommand())
-    .addCommand(replayCommand());
+    .addCommand(replayCommand())
+    .addCommand(removeCommand());
 }
 
 async function run(options: NodeCommandOptions): Promise<void> {

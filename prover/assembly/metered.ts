@@ -11,6 +11,7 @@ export function meteredQueue(queue: Queue, { jobs }: Pick<NodeMetrics, 'jobs'>):
     counts: (kind) => queue.counts(kind),
     dead: (kind, limit) => queue.dead(kind, limit),
     replay: (kind, id) => queue.replay(kind, id),
+    remove: (kind, id) => queue.remove(kind, id),
     pause: (kind) => queue.pause(kind),
     close: () => (closed ??= queue.close()),
     work: (kind, concurrency, handler) =>

@@ -1,21 +1,21 @@
 import { Job as BullJob, Queue as BullQueue, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { z } from 'zod';
 import { AssayError, invariant } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
+import { ATTEMPTS, checkJob, type DeadJob, type Job, type JobHandler, type NewJob, type Queue, type QueueCounts } from './port.ts';
 import {
-  ATTEMPTS,
-  checkJob,
-  type DeadJob,
-  HIGHEST_PRIORITY,
-  type Job,
-  type JobHandler,
-  LARGEST_DATA,
-  LONGEST_ID,
-  type NewJob,
-  type Queue,
-  type QueueCounts,
-} from './port.ts';
+  type Envelope,
+  envelopeOf,
+  FOREIGN_FIELDS,
+  freshFields,
+  LETTER_FIELDS,
+  letterOf,
+  nameOf,
+  optionsOf,
+  portPriority,
+  redisId,
+  redisPriority,
+} from './redis-record.ts';
 
 export interface RedisQueueOptions {
   /** redis:// or rediss://, password included; never logged. */
@@ -34,16 +34,8 @@ export interface RedisQueueOptions {
   readonly lookMilliseconds?: number;
 }
 
-/** What lies in a job's data: anybody who reaches the Redis can write it. */
-const envelopeSchema = z.strictObject({ id: z.string().min(1).max(LONGEST_ID), data: z.json() });
-type Envelope = z.output<typeof envelopeSchema>;
-
 /** A kill says nothing about a job: no number of them buries it. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
-/** BullMQ's own priorities: the lowest number first, 1 at least. */
-const redisPriority = (priority: number): number => HIGHEST_PRIORITY - priority + 1;
-/** BullMQ refuses colons and whole numbers as ids. */
-const redisId = (id: string): string => `id-${encodeURIComponent(id)}`;
 
 /**
  * The queue on a Redis, for any number of processes on any number of machines, through BullMQ. A job whose worker was killed goes to
@@ -104,14 +96,7 @@ class RedisQueue implements Queue {
       queue,
       job.kind,
       { id: job.id, data: job.data as Envelope['data'] },
-      {
-        priority: redisPriority(job.priority ?? 0),
-        attempts: job.attempts ?? ATTEMPTS,
-        backoff: { type: 'custom' },
-        removeOnComplete: true,
-        removeOnFail: false,
-        stackTraceLimit: 1,
-      },
+      optionsOf(redisPriority(job.priority ?? 0), job.attempts ?? ATTEMPTS),
       redisId(job.id),
     );
     // One transaction: whether it was there, and adding it unless it was. BullMQ alone does not tell.
@@ -127,7 +112,7 @@ class RedisQueue implements Queue {
   work(kind: string, concurrency: number, handler: JobHandler): void {
     invariant(!this.workers.has(kind), 'a kind of job has one handler');
     const { lockMilliseconds = 6_000, firstDelay = 500, longestDelay = 60_000, lookMilliseconds = 15_000 } = this.options;
-    const worker = new Worker<Envelope>(kind, (job, token) => this.handle(job, token ?? '', handler), {
+    const worker = new Worker<Envelope>(kind, (job, token) => this.handle(kind, job, token ?? '', handler), {
       connection: this.client,
       prefix: this.options.prefix,
       concurrency,
@@ -160,16 +145,26 @@ class RedisQueue implements Queue {
 
   async dead(kind: string, limit = 1_000): Promise<DeadJob[]> {
     if (limit < 1) return [];
-    const jobs = await this.bounded(this.queue(kind).getJobs(['failed'], 0, limit - 1, true));
-    return jobs.map((job) => {
-      const envelope = envelopeOf(job) ?? { id: String(job.id).slice(0, LONGEST_ID), data: null };
-      return { ...portJob(kind, envelope, job), attempts: job.attemptsMade, error: job.failedReason ?? '' };
-    });
+    const members = await this.bounded(this.client.zrange(this.queue(kind).toKey('failed'), '0', String(limit - 1)));
+    return (await this.letters(kind, members)).map(({ letter }) => letter);
   }
 
   async replay(kind: string, id: string): Promise<boolean> {
-    const job = await this.bounded(this.queue(kind).getJob(redisId(id)));
-    if (job === undefined || !(await this.bounded(job.isFailed()))) return false;
+    const queue = this.queue(kind);
+    const member = redisId(id);
+    if ((await this.bounded(this.client.zscore(queue.toKey('failed'), member))) === null) return false;
+    const [found] = await this.letters(kind, [member]);
+    if (found === undefined || found.letter.isDamaged) return false;
+    const key = queue.toKey(member);
+    const fresh = freshFields(found.letter, found.opts);
+    await this.bounded(
+      this.client
+        .multi()
+        .hset(key, fresh)
+        .hdel(key, ...FOREIGN_FIELDS)
+        .exec(),
+    );
+    const job = new BullJob<Envelope>(queue, kind, { id, data: null }, {}, member);
     return this.bounded(
       job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }).then(
         () => true,
@@ -177,6 +172,16 @@ class RedisQueue implements Queue {
         (error: { code?: unknown }) => (error.code === MISSING_JOB || error.code === JOB_IN_OTHER_STATE ? false : Promise.reject(error)),
       ),
     );
+  }
+
+  async remove(kind: string, id: string): Promise<boolean> {
+    const queue = this.queue(kind);
+    const failed = queue.toKey('failed');
+    if (await this.unlist(queue, redisId(id), true)) return true;
+    // One that no node wrote has a name made of where it lies.
+    const members = await this.bounded(this.client.zrange(failed, '0', String(MOST_MENDED - 1)));
+    const member = members.find((held) => nameOf(held) === id);
+    return member !== undefined && this.unlist(queue, member, false);
   }
 
   async pause(kind: string): Promise<void> {
@@ -201,6 +206,29 @@ class RedisQueue implements Queue {
     queue.on('error', this.failed);
     this.queues.set(kind, queue);
     return queue;
+  }
+
+  /** Takes a dead letter off the list in one step with what belongs to it: another process may be putting it back to work. */
+  private async unlist(queue: BullQueue<Envelope>, member: string, isOurs: boolean): Promise<boolean> {
+    const key = queue.toKey(member);
+    const keys = isOurs ? [key, `${key}:logs`, `${key}:lock`] : [];
+    const script =
+      "if redis.call('zrem', KEYS[1], ARGV[1]) == 0 then return 0 end for i = 2, #KEYS do redis.call('del', KEYS[i]) end return 1";
+    return (await this.bounded(this.client.eval(script, 1 + keys.length, queue.toKey('failed'), ...keys, member))) === 1;
+  }
+
+  /** Reads dead letters as they lie there: BullMQ itself gives up on all of them where one is damaged. */
+  private async letters(kind: string, members: readonly string[]): Promise<{ letter: DeadJob; opts: string | null | undefined }[]> {
+    const queue = this.queue(kind);
+    const pipeline = this.client.pipeline();
+    for (const member of members) pipeline.hmget(queue.toKey(member), ...LETTER_FIELDS);
+    const results = await this.bounded(pipeline.exec());
+    return members.map((member, i) => {
+      const [error, fields] = results?.[i] ?? [];
+      // Not even a hash, perhaps.
+      const held = error == null ? (fields as (string | null)[] | undefined) : undefined;
+      return { letter: letterOf(kind, member, held), opts: held?.[LETTER_FIELDS.indexOf('opts')] };
+    });
   }
 
   /** Puts what can be read in the place of what cannot: BullMQ fails over such a job for ever, and the job is nobody's dead letter. */
@@ -230,10 +258,10 @@ class RedisQueue implements Queue {
     }
   }
 
-  private async handle(job: BullJob<Envelope>, token: string, handler: JobHandler): Promise<void> {
-    const envelope = envelopeOf(job);
+  private async handle(kind: string, job: BullJob<Envelope>, token: string, handler: JobHandler): Promise<void> {
+    const envelope = envelopeOf(job.id, job.data);
     if (envelope === undefined) throw new UnrecoverableError('the job holds what no node writes');
-    const run = handler(portJob(job.name, envelope, job), this.abort.signal);
+    const run = handler(portJob(kind, envelope, job), this.abort.signal);
     this.running.add(run);
     try {
       await run;
@@ -289,7 +317,7 @@ const SCORES_A_MILLISECOND = 0x1000;
 /** The members of a job that BullMQ parses, and what stands in for one that is no JSON: no envelope, so that the job is buried. */
 const READABLE: Readonly<Record<string, (text: string) => string>> = {
   data: (text) => JSON.stringify(text.slice(0, 1_000)),
-  opts: () => '{}',
+  opts: () => JSON.stringify(optionsOf(redisPriority(0), ATTEMPTS)),
   progress: () => '0',
 };
 
@@ -306,12 +334,6 @@ function isJson(text: string): boolean {
 const MISSING_JOB = -1;
 const JOB_IN_OTHER_STATE = -3;
 
-function envelopeOf(job: BullJob<Envelope>): Envelope | undefined {
-  const parsed = envelopeSchema.safeParse(job.data);
-  if (!parsed.success || job.id !== redisId(parsed.data.id)) return undefined;
-  return Buffer.byteLength(JSON.stringify(parsed.data.data)) <= LARGEST_DATA ? parsed.data : undefined;
-}
-
 function portJob(kind: string, { id, data }: Envelope, job: BullJob<Envelope>): Job {
-  return { id, kind, data, priority: HIGHEST_PRIORITY + 1 - (job.opts.priority ?? 0), attempts: job.attemptsMade + 1 };
+  return { id, kind, data, priority: portPriority(job.opts.priority ?? 0), attempts: job.attemptsMade + 1 };
 }

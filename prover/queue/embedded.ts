@@ -1,21 +1,8 @@
 import { invariant } from '../../core/errors.ts';
 import type { StateDirectory } from '../../runtime/state-directory.ts';
+import { type Entry, kindOf, nameOf, placeOf, readEntries } from './embedded-record.ts';
 import { Heap } from './heap.ts';
-import { ATTEMPTS, checkJob, type DeadJob, type Job, type JobHandler, type NewJob, type Queue, type QueueCounts } from './port.ts';
-
-/** A job as it lies on the disk, under its kind and id. */
-interface Entry {
-  readonly kind: string;
-  readonly id: string;
-  readonly data: unknown;
-  readonly priority: number;
-  /** Order of arrival; of death, once dead. */
-  sequence: number;
-  readonly limit: number;
-  attempts: number;
-  state: 'waiting' | 'dead';
-  error?: string;
-}
+import { ATTEMPTS, checkJob, type DeadJob, damaged, type Job, type JobHandler, type NewJob, type Queue, type QueueCounts } from './port.ts';
 
 /** The jobs of one kind, and who works on them. */
 interface Line {
@@ -23,6 +10,8 @@ interface Line {
   /** Those that may start now; a delayed one comes back when its time is over. */
   readonly ready: Heap<Entry>;
   readonly running: Map<string, Promise<void>>;
+  /** Places on the disk of what no node wrote, by the name that each goes under. */
+  readonly damaged: Map<string, string[]>;
   dead: number;
   concurrency: number;
   handler: JobHandler | undefined;
@@ -56,9 +45,12 @@ class EmbeddedQueue implements Queue {
   constructor(state: StateDirectory, options: EmbeddedQueueOptions) {
     this.state = state;
     this.options = options;
-    for (const { value } of state.database.getRange({ start: ['job', ''], end: ['job', '\u{10ffff}'] })) {
-      const entry = value as Entry;
-      const line = this.line(entry.kind);
+    for (const { place, entry } of readEntries(state)) {
+      const line = this.line(entry?.kind ?? kindOf(place));
+      if (entry === undefined) {
+        line.damaged.set(nameOf(place), place);
+        continue;
+      }
       line.entries.set(entry.id, entry);
       if (entry.state === 'dead') line.dead++;
       else line.ready.push(entry);
@@ -69,11 +61,11 @@ class EmbeddedQueue implements Queue {
   async add(job: NewJob): Promise<boolean> {
     checkJob(job);
     const line = this.line(job.kind);
-    if (line.entries.has(job.id)) return false;
+    if (line.entries.has(job.id) || line.damaged.has(job.id)) return false;
     const entry: Entry = {
       kind: job.kind,
       id: job.id,
-      data: job.data,
+      data: job.data as Entry['data'],
       priority: job.priority ?? 0,
       sequence: this.sequence++,
       limit: job.attempts ?? ATTEMPTS,
@@ -101,16 +93,17 @@ class EmbeddedQueue implements Queue {
   }
 
   async counts(kind: string): Promise<QueueCounts> {
-    const { entries, running, dead } = this.line(kind);
-    return { waiting: entries.size - running.size - dead, active: running.size, dead };
+    const { entries, running, damaged, dead } = this.line(kind);
+    return { waiting: entries.size - running.size - dead, active: running.size, dead: dead + damaged.size };
   }
 
   async dead(kind: string, limit = 1_000): Promise<DeadJob[]> {
-    return [...this.line(kind).entries.values()]
+    const line = this.line(kind);
+    const letters = [...line.entries.values()]
       .filter(({ state }) => state === 'dead')
       .sort((a, b) => a.sequence - b.sequence)
-      .slice(0, limit)
-      .map((entry) => ({ ...jobOf(entry), error: entry.error ?? '' }));
+      .map((entry) => ({ ...jobOf(entry), isDamaged: false, error: entry.error ?? '' }));
+    return [...[...line.damaged.keys()].map((id) => damaged(kind, id)), ...letters].slice(0, limit);
   }
 
   async replay(kind: string, id: string): Promise<boolean> {
@@ -125,6 +118,19 @@ class EmbeddedQueue implements Queue {
     line.dead--;
     line.ready.push(entry);
     this.next(line);
+    return true;
+  }
+
+  async remove(kind: string, id: string): Promise<boolean> {
+    const line = this.line(kind);
+    const entry = line.entries.get(id);
+    const place = line.damaged.get(id) ?? (entry?.state === 'dead' ? placeOf(entry) : undefined);
+    if (place === undefined) return false;
+    await this.state.write((database) => database.remove(place), true);
+    if (line.damaged.delete(id)) return true;
+    // Another call may have been faster.
+    if (entry?.state !== 'dead' || !line.entries.delete(id)) return false;
+    line.dead--;
     return true;
   }
 
@@ -144,13 +150,13 @@ class EmbeddedQueue implements Queue {
     const held = this.lines.get(kind);
     if (held !== undefined) return held;
     const ready = new Heap<Entry>((a, b) => a.priority > b.priority || (a.priority === b.priority && a.sequence < b.sequence));
-    const line: Line = { entries: new Map(), ready, running: new Map(), dead: 0, concurrency: 0, handler: undefined };
+    const line: Line = { entries: new Map(), ready, running: new Map(), damaged: new Map(), dead: 0, concurrency: 0, handler: undefined };
     this.lines.set(kind, line);
     return line;
   }
 
   private async save(entry: Entry): Promise<void> {
-    await this.state.write((database) => database.put(['job', entry.kind, entry.id], entry));
+    await this.state.write((database) => database.put(placeOf(entry), entry));
   }
 
   /** Starts as many jobs as the line's worker has room for. */
@@ -169,7 +175,7 @@ class EmbeddedQueue implements Queue {
     try {
       await handler(jobOf(entry), this.abort.signal);
       // Out of sight only when it is off the disk: the same id may be added again at once.
-      const removed = this.state.write((database) => database.remove(['job', entry.kind, entry.id]), true);
+      const removed = this.state.write((database) => database.remove(placeOf(entry)), true);
       await removed.catch((error) => this.options.onError?.(error));
       line.entries.delete(entry.id);
       line.running.delete(entry.id);

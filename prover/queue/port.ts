@@ -32,6 +32,8 @@ export interface NewJob {
 
 export interface DeadJob extends Job {
   readonly error: string;
+  /** What the storage holds of it is not what a node writes: nothing but its name is known, and it can only be removed. */
+  readonly isDamaged: boolean;
 }
 
 export interface QueueCounts {
@@ -58,12 +60,19 @@ export interface Queue {
   counts(kind: string): Promise<QueueCounts>;
   /** Dead letters of a kind, the longest dead first; 1,000 unless told. */
   dead(kind: string, limit?: number): Promise<DeadJob[]>;
-  /** Puts a dead letter back to work, its attempts forgotten; false when there is none of that id. */
+  /** Puts a dead letter back to work, its attempts forgotten; false when there is none of that id, or it is damaged. */
   replay(kind: string, id: string): Promise<boolean>;
+  /** Throws a dead letter away, damaged or not; false when there is none of that id. */
+  remove(kind: string, id: string): Promise<boolean>;
   /** Hands out no more jobs of a kind to this process, and resolves when those it runs have ended; other kinds go on. */
   pause(kind: string): Promise<void>;
   /** Hands out nothing more, aborts what runs, and resolves when it has ended; unfinished jobs stay for the next start. */
   close(): Promise<void>;
+}
+
+/** A dead letter of which only its place can be read. @param error that killed it, where that can be read */
+export function damaged(kind: string, id: string, error = ''): DeadJob {
+  return { id, kind, data: null, priority: 0, attempts: 0, isDamaged: true, error };
 }
 
 /** Refuses a job that one of the adapters could not keep: the mistake of whoever adds it. */

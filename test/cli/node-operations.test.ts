@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { open } from 'lmdb';
 import { zeroAddress } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { challengerConfigSchema } from '../../challenger/config.ts';
@@ -183,15 +184,25 @@ describe('dead letters', () => {
     await expect.poll(() => queue.counts('run')).toMatchObject({ dead: 1 });
     await queue.close();
     await state.close();
+    // Written over since it died: the others are listed, replayed and removed all the same.
+    const database = open<unknown, string[]>({ path: path.join(data, 'state.lmdb'), encoding: 'msgpack' });
+    for (const id of ['run/8', 'run/9\u001b[2J']) await database.put(['job', 'run', id], { kind: 'run', id, state: 'dead' });
+    await database.close();
     const options = ['--data', data, '--rpc', String(settings().rpc), '--model', `${network.modelId}=${network.modelDirectory}`];
     const listed = await assay('node', 'dead', ...options);
     expect(listed.stdout).toContain('run/7: no luck (after 1 attempts)');
+    expect(listed.stdout).toContain('run/8: its record (run) cannot be read');
+    expect(listed.stdout).not.toContain('\u001b');
     expect(listed.code).toBe(0);
+    const damaged = await assay('node', 'replay', 'run/8', ...options);
+    expect([damaged.code, damaged.stderr]).toEqual([2, expect.stringMatching(/\[JOB_MALFORMED\].*assay node remove/s)]);
+    expect((await assay('node', 'remove', 'run/8', ...options)).stdout).toContain('1 jobs were thrown away');
+    expect((await assay('node', 'remove', 'unreadable', ...options)).stdout).toContain('1 jobs were thrown away');
     const unknown = await assay('node', 'replay', 'run/8', ...options);
     expect(unknown.stderr).toContain('[JOB_UNKNOWN]');
     expect(unknown.code).toBe(2);
     const replayed = await assay('node', 'replay', 'run/7', ...options, '--json');
-    expect(JSON.parse(replayed.stdout)).toEqual({ event: 'replayed', jobs: 1 });
+    expect(JSON.parse(replayed.stdout)).toEqual({ event: 'replayed', jobs: 1, unreadable: 0 });
     expect((await assay('node', 'dead', ...options)).stdout).toContain('No job was given up.');
   });
 });

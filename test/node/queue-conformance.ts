@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Job, Queue } from '../../prover/queue/port.ts';
+import { damaged, type Job, type Queue } from '../../prover/queue/port.ts';
+import { random } from '../circuits/build.ts';
 
 /** A queue on storage that `reopen` opens again, as after a restart. */
 export interface QueueUnderTest {
   readonly queue: Queue;
   reopen(): Promise<Queue>;
+  /** Alters the records of jobs at random, as somebody who reaches the storage could; the queue afterwards. */
+  damage(kind: string, ids: readonly string[], draw: () => number): Promise<Queue>;
   remove(): Promise<void>;
 }
 
@@ -255,6 +258,50 @@ export function queueConformance(name: string, create: () => Promise<QueueUnderT
       ]);
       expect((await queue.dead('work', 2)).map(({ id }) => id)).toEqual(['c', 'a']);
       expect(await queue.dead('work', 0)).toEqual([]);
+    });
+
+    it.each([1, 2, 3, 4])('lists, replays and removes dead letters whatever was done to their records (seed %i)', async (seed) => {
+      const made = await start();
+      made.queue.work('work', 4, async () => {
+        throw new Error('in vain');
+      });
+      const ids = Array.from({ length: 24 }, (_, i) => `run/${i}`);
+      for (const id of ids) await made.queue.add({ id, kind: 'work', data: { requestId: id }, attempts: 1, priority: 3 });
+      await eventually(() => made.queue.counts('work')).toEqual({ waiting: 0, active: 0, dead: ids.length });
+      const queue = await made.damage('work', ids.slice(4), random(seed));
+      const letters = await queue.dead('work');
+      expect(letters.map(({ id }) => id).sort()).toEqual([...ids].sort());
+      for (const letter of letters) {
+        if (letter.isDamaged) expect(letter).toEqual({ ...damaged('work', letter.id), error: letter.error });
+        else expect(letter).toMatchObject({ kind: 'work', attempts: expect.any(Number) as number, priority: expect.any(Number) as number });
+      }
+      for (const id of ids.slice(0, 4))
+        expect(letters.find((letter) => letter.id === id)).toMatchObject({ data: { requestId: id }, isDamaged: false });
+      expect(letters.filter(({ isDamaged }) => isDamaged).length).toBeGreaterThan(5);
+      // Half of them go back to work, which a damaged one cannot; the other half is thrown away.
+      const again: string[] = [];
+      queue.work('work', 4, async (job) => {
+        again.push(job.id);
+      });
+      for (const [i, { id, isDamaged }] of letters.entries()) {
+        if (i % 2 === 0) expect(await queue.replay('work', id)).toBe(!isDamaged);
+        if (i % 2 === 1 || isDamaged) expect(await queue.remove('work', id)).toBe(true);
+        expect(await queue.remove('work', id)).toBe(false);
+      }
+      await eventually(() => queue.counts('work')).toEqual(NONE);
+      expect(again.sort()).toEqual(letters.flatMap(({ id, isDamaged }, i) => (i % 2 === 0 && !isDamaged ? [id] : [])).sort());
+      // Nothing is left of any: each can be added again.
+      for (const id of ids) expect(await queue.add({ id, kind: 'work', data: null })).toBe(true);
+      await eventually(() => queue.counts('work')).toEqual(NONE);
+      expect(await queue.dead('work')).toEqual([]);
+    });
+
+    it('removes dead letters alone', async () => {
+      const { queue } = await start();
+      await queue.add({ id: 'waiting', kind: 'work', data: null });
+      expect(await queue.remove('work', 'waiting')).toBe(false);
+      expect(await queue.remove('work', 'none')).toBe(false);
+      expect(await queue.counts('work')).toEqual({ waiting: 1, active: 0, dead: 0 });
     });
 
     it('works on what was there before and on what comes in later, all of it, in order', async () => {

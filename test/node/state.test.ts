@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { open as openDatabase } from 'lmdb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AssayError } from '../../core/errors.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
@@ -60,9 +61,36 @@ queueConformance('embedded', async () => {
       queue = embeddedQueue(state, { firstDelay: 5 });
       return queue;
     },
+    damage: async (kind, ids, draw) => {
+      await close();
+      await damageEntries(directory, kind, ids, draw);
+      state = openStateDirectory(directory, 'node');
+      queue = embeddedQueue(state, { firstDelay: 5 });
+      return queue;
+    },
     remove: close,
   };
 });
+
+/** Writes over jobs in the state directory of a node that does not run. */
+async function damageEntries(directory: string, kind: string, ids: readonly string[], draw: () => number): Promise<void> {
+  const file = { path: path.join(directory, 'state.lmdb') };
+  const database = openDatabase<unknown, string[]>({ ...file, encoding: 'msgpack' });
+  const values = [null, 7, 'text', [], {}, new Date(0), -1, 0.5, Number.NaN, 2 ** 60, 'x'.repeat(70_000), 1n << 62n, undefined];
+  const pick = <Value>(from: readonly Value[]): Value => from[Math.floor(draw() * from.length)]!;
+  const bytes: (readonly [string[], Buffer])[] = [];
+  for (const id of ids) {
+    const place = ['job', kind, id];
+    const entry = database.get(place) as Record<string, unknown>;
+    if (draw() < 0.6) await database.put(place, { ...entry, [pick([...Object.keys(entry), 'more'])]: pick(values) });
+    else if (draw() < 0.5) await database.put(place, pick(values));
+    else bytes.push([place, Buffer.from(Array.from({ length: 1 + Math.floor(draw() * 60) }, () => Math.floor(draw() * 256)))]);
+  }
+  await database.close();
+  const raw = openDatabase<Buffer, string[]>({ ...file, encoding: 'binary' });
+  for (const [place, value] of bytes) await raw.put(place, value);
+  await raw.close();
+}
 
 storeConformance('embedded', async () => {
   const directory = folder();

@@ -202,11 +202,20 @@ describe('a Redis that fails', () => {
     // Of the last one, what it is to do can still be read.
     await eventually(() => seen.toSorted()).toEqual(['d', 'e']);
     await eventually(async () => (await queue.dead('work')).map(({ id, error }) => [id, error]).sort()).toEqual([
-      ['id-a', 'the job holds what no node writes'],
-      ['id-b', 'the job holds what no node writes'],
-      ['id-c', 'the job holds what no node writes'],
+      ['a', 'the job holds what no node writes'],
+      ['b', 'the job holds what no node writes'],
+      ['c', 'the job holds what no node writes'],
     ]);
     expect(await queue.counts('work')).toEqual({ waiting: 0, active: 0, dead: 3 });
+    // One that BullMQ would not even list: its name is made of what lies there, and what it would point at stays.
+    await raw(url, (client) => client.zadd('faults:work:failed', 1, 'meta', 2, 'id-%41', 3, '\u001b[2J'));
+    const letters = await queue.dead('work');
+    expect(letters.filter(({ id }) => id.startsWith('unknown-'))).toHaveLength(3);
+    for (const { id, isDamaged } of letters) {
+      expect([isDamaged, await queue.replay('work', id), await queue.remove('work', id)]).toEqual([true, false, true]);
+    }
+    expect(await queue.counts('work')).toEqual(NONE);
+    expect(await raw(url, (client) => client.exists('faults:work:meta'))).toBe(1);
   });
 
   it('is away at the end: closing does not wait for it', async () => {
