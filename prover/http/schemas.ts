@@ -52,14 +52,54 @@ export const inferQuery = z.strictObject({
   seconds: numeral(PROOF_SECONDS.least, PROOF_SECONDS.most).optional().describe(TIME),
 });
 
-const named = <Value extends z.ZodType>(value: Value) =>
-  z.record(z.string().min(1).max(256), z.array(value).max(1 << 24)).refine((inputs) => Object.keys(inputs).length <= 64, 'too many inputs');
+const MOST_INPUTS = 64;
+const MOST_VALUES = 1 << 24;
+const LONGEST_NAME = 256;
+
+/**
+ * Lists of numbers by name. Looked at by hand, and no further than the first that is wrong: Zod tells of every one, and a body of a few
+ * megabytes would keep the process for seconds.
+ */
+const named = (type: 'number' | 'integer', isNumber: (value: unknown) => boolean) =>
+  z
+    .unknown()
+    .transform((given, context): Record<string, number[]> => {
+      const wrong = wrongAmong(given, isNumber);
+      if (wrong === undefined) return given as Record<string, number[]>;
+      context.addIssue({ code: 'custom', message: wrong.says(type), path: [...wrong.path] });
+      return z.NEVER;
+    })
+    .meta({
+      type: 'object',
+      propertyNames: { type: 'string', minLength: 1, maxLength: LONGEST_NAME },
+      additionalProperties: { type: 'array', items: { type }, maxItems: MOST_VALUES },
+      maxProperties: MOST_INPUTS,
+    });
+
+function wrongAmong(
+  given: unknown,
+  isNumber: (value: unknown) => boolean,
+): { readonly path: readonly (string | number)[]; says(type: string): string } | undefined {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return { path: [], says: () => 'must be lists by name' };
+  const names = Object.keys(given);
+  if (names.length > MOST_INPUTS) return { path: [], says: () => 'too many inputs' };
+  for (const name of names) {
+    const values: unknown = (given as Readonly<Record<string, unknown>>)[name];
+    if (name.length < 1 || name.length > LONGEST_NAME) return { path: [name], says: () => 'is no name of an input' };
+    if (!Array.isArray(values) || values.length > MOST_VALUES) return { path: [name], says: (type) => `must be a list of ${type}s` };
+    const at = values.findIndex((value) => !isNumber(value));
+    if (at >= 0) return { path: [name, at], says: (type) => `must be of type ${type}` };
+  }
+  return undefined;
+}
 
 export const inferBody = z
   .strictObject({
     modelId: word,
-    inputs: named(z.number()).optional().describe('real values of each input by name, row by row; rounded as the model says'),
-    integers: named(z.int()).optional().describe('the integers of each input by name, instead'),
+    inputs: named('number', Number.isFinite)
+      .optional()
+      .describe('real values of each input by name, row by row; rounded as the model says'),
+    integers: named('integer', Number.isSafeInteger).optional().describe('the integers of each input by name, instead'),
     ...inferOptions,
     seconds: z.int().min(PROOF_SECONDS.least).max(PROOF_SECONDS.most).default(PROOF_SECONDS.usual).describe(TIME),
   })

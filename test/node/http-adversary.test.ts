@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { errorSchema } from '../../prover/http/schemas.ts';
+import { errorSchema, inferBody } from '../../prover/http/schemas.ts';
 import { apiKey, type HttpNode, keysOf, startHttpNode } from '../support/http-node.ts';
 
 let node: HttpNode;
@@ -202,5 +202,30 @@ describe('an idempotency key', () => {
     // Not even to who claims to be another by the name of its key.
     const forged = await node.send('GET', `/v1/receipts/${own.id}`, undefined, { 'x-forwarded-for': 'key:alice' });
     expect(forged.status).toBe(404);
+  });
+});
+
+describe('values that are wrong by the hundred thousand', () => {
+  const modelId = `0x${'ab'.repeat(32)}`;
+  it.each([
+    ['no numbers', { inputs: { x: [1, ...Array<string>(300_000).fill('')] } }, ['inputs', 'x', 1]],
+    ['no integers', { integers: { x: [1, 2, ...Array<number>(300_000).fill(0.5)] } }, ['integers', 'x', 2]],
+    ['no lists', { inputs: Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`k${i}`, 1])) }, ['inputs', 'k0']],
+    ['too many names', { inputs: Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`k${i}`, 1])) }, ['inputs']],
+  ])('are told of once, not each: %s', (_, given, at) => {
+    const { error } = inferBody.safeParse({ modelId, ...given });
+    expect(error?.issues.map((issue) => issue.path)).toEqual([at]);
+  });
+
+  it('are not taken for wrong where they are right', () => {
+    for (const given of [{ inputs: { x: [-0.5, 1e300, 0] } }, { integers: { x: [-1, 2 ** 53 - 1] } }, { integers: { x: [] } }])
+      expect(inferBody.safeParse({ modelId, ...given }).success).toBe(true);
+    for (const given of [
+      { integers: { x: [2 ** 53] } },
+      { inputs: { '': [1] } },
+      { inputs: { ['n'.repeat(257)]: [1] } },
+      { inputs: [[1]] },
+    ])
+      expect(inferBody.safeParse({ modelId, ...given }).success).toBe(false);
   });
 });
