@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { NODE_ROLES, nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { createMetrics } from '../../prover/metrics.ts';
 import { variablesOf } from '../../runtime/configuration-environment.ts';
+import { rooms } from '../architecture/rules.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const deploy = path.join(root, 'deploy');
@@ -123,15 +124,25 @@ describe('the compose file', () => {
     expect(compose.services.redis?.command?.join(' ')).toMatch(/--maxmemory-policy noeviction --appendonly yes/);
   });
 
-  it('keeps what an operator lays beside it out of the image and of git', () => {
+  it('keeps what an operator lays beside it out of git', () => {
     const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes.filter((each) => each.startsWith('./')));
     const own = new Set(['secrets', ...mounted.map((each) => each.slice(2).split(':')[0]!)]);
     expect(own.size).toBeGreaterThan(2);
-    for (const file of ['.dockerignore', '.gitignore']) {
-      const lines = readFileSync(path.join(root, file), 'utf8').split('\n');
-      const ignored = lines.map((line) => line.replace(/^\/|\/$/g, ''));
-      for (const name of own) expect(ignored, file).toContain(`deploy/compose/${name}`);
-    }
+    const lines = readFileSync(path.join(root, '.gitignore'), 'utf8').split('\n');
+    const ignored = lines.map((line) => line.replace(/^\/|\/$/g, ''));
+    for (const name of own) expect(ignored).toContain(`deploy/compose/${name}`);
+  });
+
+  it('lets into the image what runs, by name, and nothing else that lies here', () => {
+    const lines = readFileSync(path.join(root, '.dockerignore'), 'utf8').split('\n');
+    const [first, ...others] = lines.filter((line) => line !== '' && !line.startsWith('#'));
+    expect(first).toBe('*');
+    for (const line of others) expect(line).toMatch(/^!\.?\w+(-\w+)*(\/client|\.\w+)?$/);
+    const letIn = others.map((line) => line.slice(1));
+    for (const name of letIn) expect(existsSync(path.join(root, name)), name).toBe(true);
+    expect(letIn).toEqual(expect.arrayContaining(rooms.filter((room) => room !== 'bench' && room !== 'test')));
+    // Where keys, passwords and states of a node may lie.
+    for (const name of ['.assay', 'bench', 'contracts', 'deploy', 'deployments', 'node_modules', 'test']) expect(letIn).not.toContain(name);
   });
 
   it('is built by a Dockerfile that is there, from files that are there', () => {
