@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { CommanderError } from 'commander';
 import { AssayError } from '../core/errors.ts';
 import { revertOf } from '../runtime/log.ts';
@@ -43,6 +44,17 @@ export function presentable(error: unknown): AssayError {
       code: 'DISK_FULL',
       facts: { file: system.path ?? '' },
       fix: 'free some space',
+      cause: error,
+    });
+  }
+  // Loaded where a command wants it: cli/assay.mjs has not looked for it.
+  const missing = system?.code === 'ERR_MODULE_NOT_FOUND' ? /Cannot find package '([^']+)'/.exec(system.message)?.[1] : undefined;
+  if (missing !== undefined) {
+    const folder = path.dirname(import.meta.dirname);
+    return new AssayError('A package that this program needs is not installed', {
+      code: 'NOT_INSTALLED',
+      facts: { package: missing, folder },
+      fix: `run \`npm install\` in ${folder}`,
       cause: error,
     });
   }
