@@ -99,7 +99,8 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   const hold = (input: string, claimedAt: number) => inputs.hold(input, disputeEnd(clocks, claimedAt, GREATEST_DEPTH));
   const claims = new ClaimBook({ owner, store, chain, finalizer, hold, missing: (claim) => material.missing(claim), log, metrics });
   const fetcher = new InputFetcher({ inputs, log, arrived: (names) => watcher.inputArrived(names) });
-  const desk: RequestDesk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, fetcher, ends, policy, log });
+  const takeUp = (claimId: string): Promise<boolean> => claims.openAgain(claimId);
+  const desk: RequestDesk = new RequestDesk({ owner, store, queue, chain, catalog, inputs, fetcher, ends, takeUp, policy, log });
   const pruner = new InputPruner(store, (name) => inputs.remove(name), log);
   const channels = new ChannelBook({
     ...{ owner, store, log },
@@ -127,7 +128,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   });
   reconciler.start();
   const { requestSeconds: keepSeconds } = parts.retention;
-  const history = new HistoryPruner({ store, keepSeconds, isOpen: (claimId) => claims.openAgain(claimId), log });
+  const history = new HistoryPruner({ store, keepSeconds, isOpen: takeUp, log });
   const retention = new Retention({ store, pruner, history, log, ...parts.retention });
   retention.start();
   return {

@@ -59,19 +59,17 @@ export class ClaimBook {
   }
 
   /**
-   * Names of requests whose claims were open and are not on chain any more; they are prepared again.
+   * Names of requests whose claims were open and are not on chain any more.
    * @param since time of the first block that may have been replaced, unix seconds: older claims are where they were
    */
   async lost(since: number): Promise<string[]> {
-    const { store, chain, finalizer } = this.parts;
+    const { store, chain } = this.parts;
     const gone: string[] = [];
     for await (const [, { id }] of below<Pointer>(store, COLLECTION.claimsOpen, '')) {
       const claim = await load(store, claimSchema, COLLECTION.claims, id);
       // A receipt has to be opened again by its customer, which is an event like the first.
       if (claim?.state !== 'open' || claim.claimedAt < since || isReceiptName(claim.claimId)) continue;
-      if ((await chain.request(claim.claimId)).status !== STATUS.open) continue;
-      await finalizer.ended(claim.claimId, 'prepared');
-      gone.push(claim.claimId);
+      if ((await chain.request(claim.claimId)).status === STATUS.open) gone.push(claim.claimId);
     }
     return gone;
   }

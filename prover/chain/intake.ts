@@ -10,21 +10,25 @@ export interface RequestTermsSeen {
   readonly gas: bigint;
 }
 
-/** What the operator accepts, and what there is to accept with. */
+/** What the operator accepts. */
 export interface IntakePolicy {
   /** Wei; undefined: what answering costs at the current price of gas. */
   readonly minimumFee: bigint | undefined;
   readonly mostFee: bigint | undefined;
   readonly mostCoverage: bigint | undefined;
-  readonly freeStake: bigint;
   /** Chain time, unix seconds. */
   readonly now: number;
-  /** Wei a unit of gas costs now. */
-  readonly feePerGas: bigint;
   /** The chain holds a proof that the model is ill-formed, or its key unsound. */
   readonly disabled: boolean;
   /** A liar of the development chain takes optimistic requests alone: a false proof cannot be made. */
   readonly faulty: boolean;
+}
+
+/** What there is to accept with now; there may be more later. */
+export interface Means extends Pick<IntakePolicy, 'minimumFee'> {
+  readonly freeStake: bigint;
+  /** Wei a unit of gas costs now. */
+  readonly feePerGas: bigint;
 }
 
 /** Seconds that an answer needs before its deadline to be worth starting. */
@@ -38,19 +42,28 @@ export function expectedGas(tier: number, callbackGas: number): bigint {
   return (tier === 0 ? GAS.proved : GAS.optimistic) + BigInt(callbackGas);
 }
 
-/** Why a request is not for this node; undefined when it is. Pure. */
-export function reasonToPass(terms: RequestTermsSeen, model: ServedModel | undefined, policy: IntakePolicy): string | undefined {
+/** Why a request is not for this node, for good; undefined when it is. Pure. */
+export function reasonToPass(
+  terms: Omit<RequestTermsSeen, 'gas'>,
+  model: ServedModel | undefined,
+  policy: IntakePolicy,
+): string | undefined {
   if (model === undefined) return 'the model is not served here';
   if (policy.disabled) return 'the model was shown ill-formed, or its key unsound';
   if (terms.tier === 0 && model.inputForm === 0) return 'the model has no zk tier here';
   if (terms.tier === 0 && policy.faulty) return 'a faulty node proves nothing';
   if (policy.minimumFee !== undefined && terms.fee < policy.minimumFee) return 'the fee is below the minimum';
-  if (policy.minimumFee === undefined && terms.fee < terms.gas * policy.feePerGas) return 'the fee does not pay for the gas of an answer';
   if (policy.mostFee !== undefined && terms.fee > policy.mostFee) return 'the fee is above the limit';
   const time = terms.tier === 0 ? LEAST_TIME.proved : LEAST_TIME.optimistic;
   if (terms.deadline < policy.now + time) return 'the deadline is too close';
   if (terms.tier === 1 && policy.mostCoverage !== undefined && terms.coverage > policy.mostCoverage)
     return 'the coverage is above the limit';
-  if (terms.tier === 1 && terms.coverage > policy.freeStake) return 'the free stake does not cover it';
+  return undefined;
+}
+
+/** Why a request that is for this node cannot be taken now; undefined when it can. Pure. */
+export function reasonToWait({ tier, fee, gas, coverage }: Omit<RequestTermsSeen, 'deadline'>, means: Means): string | undefined {
+  if (means.minimumFee === undefined && fee < gas * means.feePerGas) return 'the fee does not pay for the gas of an answer';
+  if (tier === 1 && coverage > means.freeStake) return 'the free stake does not cover it';
   return undefined;
 }

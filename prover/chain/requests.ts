@@ -25,7 +25,8 @@ import { enqueue } from '../work/jobs.ts';
 import { type NodeChain, STATUS } from './chain.ts';
 import type { RecentEnds } from './ends.ts';
 import type { InputFetcher } from './fetch-input.ts';
-import { expectedGas, type IntakePolicy, reasonToPass } from './intake.ts';
+import { type IntakePolicy, reasonToPass } from './intake.ts';
+import { PostponedRequests } from './postponed.ts';
 import { type AskedNow, isStillAsked, questionOfRequest } from './question.ts';
 
 export interface RequestDeskParts {
@@ -37,6 +38,8 @@ export interface RequestDeskParts {
   readonly inputs: InputStore;
   readonly fetcher: Pick<InputFetcher, 'fetch'>;
   readonly ends: Pick<RecentEnds, 'note'>;
+  /** Watches a claim of ours again where the chain says that it is open. @returns whether it was so */
+  takeUp(claimId: string): Promise<boolean>;
   readonly policy: Pick<IntakePolicy, 'minimumFee' | 'mostFee' | 'mostCoverage' | 'faulty'>;
   readonly log: Log;
 }
@@ -58,9 +61,12 @@ const LONG_AGO = 6 * 3600;
 /** Decides on requests, and turns those that are for this node into work. Everything here may happen twice. */
 export class RequestDesk {
   private readonly parts: RequestDeskParts;
+  private readonly postponed: PostponedRequests;
 
   constructor(parts: RequestDeskParts) {
     this.parts = parts;
+    const { owner, store, chain, policy } = parts;
+    this.postponed = new PostponedRequests({ owner, store, chain, minimumFee: policy.minimumFee });
   }
 
   async requested(args: RequestedArgs, now: number): Promise<void> {
@@ -116,18 +122,46 @@ export class RequestDesk {
     }
   }
 
-  /** An answer of ours was sent; no event told of it yet. Where the block that held it was replaced, none ever will. */
+  /**
+   * An answer of ours was sent; no event told of it yet. Where the block that held it was replaced, none ever will. And what is still work
+   * long after its time is none: its proof failed, its customer takes no refund.
+   */
   async confirm(now: number): Promise<void> {
     const { store, chain, log } = this.parts;
     for await (const [key, pointer] of below<Pointer>(store, COLLECTION.requestsQueued, '')) {
       const request = await this.pointed(key, pointer);
-      if (request?.state !== 'answered') continue;
+      const isLate = request !== undefined && request.deadline + LONG_AGO < now;
+      if (request?.state !== 'answered' && !(request?.state === 'queued' && isLate)) continue;
       const { status, time } = await chain.request(request.requestId);
-      if (status !== STATUS.open) {
-        // Its event came long ago, and a crash left the pointer.
-        if (status !== STATUS.none && time + LONG_AGO < now) await store.remove(COLLECTION.requestsQueued, key);
-      } else if (await this.reopened(request.requestId, now)) {
+      if (isLate || (status !== STATUS.open && status !== STATUS.none && time + LONG_AGO < now)) await this.close(request, status);
+      else if (status === STATUS.open && (await this.reopened(request.requestId, now))) {
         log.warn({ request: request.requestId }, 'an answer of ours is not on chain any more; it is sent again');
+      }
+    }
+  }
+
+  /** Its event came long ago, and a crash left it among the work; or it never came. */
+  private async close(request: RequestDocument, status: number): Promise<void> {
+    const isOurs = status === STATUS.claimed && (await this.parts.takeUp(request.requestId));
+    if (request.state === 'queued' && !isOurs) return this.pass(request, 'its time is over');
+    await this.parts.store.put(COLLECTION.requests, orderedId(request.requestId), {
+      ...request,
+      state: 'answered',
+    } satisfies RequestDocument);
+    await this.forget(request);
+  }
+
+  /** Stake came free, or gas is cheaper: what waited for that becomes work. What waited in vain is passed. */
+  async resume(now: number): Promise<void> {
+    const { store, log } = this.parts;
+    for (const id of await this.postponed.due(now)) {
+      try {
+        const request = await load(store, requestSchema, COLLECTION.requests, id);
+        if (request?.state !== 'waiting') await store.remove(COLLECTION.requestsPostponed, id);
+        else if (request.deadline < now) await this.pass(request, request.reason ?? 'its time is over');
+        else await this.consider(request, now);
+      } catch (error) {
+        log.warn({ request: id, error }, 'a request that waited could not be taken; trying again');
       }
     }
   }
@@ -160,7 +194,8 @@ export class RequestDesk {
       await this.parts.inputs.accept(model, hexToBytes(args.input));
       return true;
     } catch (error) {
-      if (!(error instanceof AssayError)) throw error;
+      // Anything else, such as a disk that is full, is ours and passes.
+      if (!(error instanceof AssayError) || error.code !== 'TENSOR_SIZE') throw error;
       this.parts.log.warn({ request: String(args.requestId), error }, 'the input of a request is not one of its model');
       return false;
     }
@@ -178,51 +213,55 @@ export class RequestDesk {
   }
 
   private async consider(request: RequestDocument, now: number): Promise<void> {
-    const { store, catalog, inputs, log } = this.parts;
-    const id = orderedId(request.requestId);
+    const { catalog, inputs, log } = this.parts;
     const model = catalog.get(request.modelId);
     const reason = await this.reasonAgainst(request, now);
     if (reason !== undefined) {
       log.info({ request: request.requestId, reason }, 'passed a request');
       return this.pass(request, reason);
     }
-    const pointer: Pointer = { id };
+    const wait = await this.postponed.reasonToWait(request);
     // Held before it is looked for: what is there then stays.
     if (model !== undefined && (await inputs.has(request.input))) await inputs.hold(request.input, request.deadline);
-    if (model === undefined || (await inputs.of(model, request)) === undefined) {
-      log.info({ request: request.requestId, input: request.input }, 'a request waits for its input');
-      await store.put(COLLECTION.requestsWaiting, waitingKey(request), pointer);
-      this.fetchInput(request);
-      return;
-    }
-    const queued: RequestDocument = { ...request, state: 'queued' };
-    await store.put(COLLECTION.requestsQueued, id, pointer);
+    const hasInput = model !== undefined && (await inputs.of(model, request)) !== undefined;
+    if (hasInput && wait === undefined) await this.take(request);
+    else await this.wait(request, hasInput, wait);
+  }
+
+  private async take(request: RequestDocument): Promise<void> {
+    const { store } = this.parts;
+    const id = orderedId(request.requestId);
+    const queued: RequestDocument = { ...request, state: 'queued', reason: undefined };
+    await store.put(COLLECTION.requestsQueued, id, { id } satisfies Pointer);
     if (queued.tier === 0) await this.orderProof(queued);
     await store.put(COLLECTION.requests, id, queued);
     await store.remove(COLLECTION.requestsWaiting, waitingKey(request));
+    await this.postponed.remove(request.requestId);
     await this.enqueue(queued);
   }
 
+  /** For its input, for stake and cheaper gas, or for both. @param reason why it cannot be taken now, whatever is in hand */
+  private async wait(request: RequestDocument, hasInput: boolean, reason: string | undefined): Promise<void> {
+    const { store, log } = this.parts;
+    const { requestId, input } = request;
+    const id = orderedId(requestId);
+    if (!hasInput) await store.put(COLLECTION.requestsWaiting, waitingKey(request), { id } satisfies Pointer);
+    if (reason !== undefined) await this.postponed.add(request);
+    await store.put(COLLECTION.requests, id, { ...request, state: 'waiting', reason } satisfies RequestDocument);
+    log.info({ request: requestId, input, hasInput, reason }, 'a request waits: for its input, or until it can be taken');
+    if (hasInput) await store.remove(COLLECTION.requestsWaiting, waitingKey(request));
+    else this.fetchInput(request);
+    if (reason === undefined) await this.postponed.remove(requestId);
+  }
+
   private async reasonAgainst(request: RequestDocument, now: number): Promise<string | undefined> {
-    const { chain, catalog, owner, policy } = this.parts;
-    const model = catalog.get(request.modelId);
+    const { chain, catalog, policy } = this.parts;
+    const { modelId, tier, fee, coverage, deadline } = request;
+    const model = catalog.get(modelId);
     if (model === undefined) return 'the model is not served here';
-    const [freeStake, terms, feePerGas] = await Promise.all([
-      chain.freeStake(owner),
-      chain.terms(request.modelId as Hex),
-      policy.minimumFee === undefined ? chain.feePerGas() : 0n,
-    ]);
-    return reasonToPass(
-      {
-        tier: request.tier,
-        fee: BigInt(request.fee),
-        coverage: BigInt(request.coverage),
-        deadline: request.deadline,
-        gas: expectedGas(request.tier, request.callbackGas),
-      },
-      model,
-      { ...policy, freeStake, now, feePerGas, disabled: terms.illFormed || (request.tier === 0 && terms.keyBroken) },
-    );
+    const terms = await chain.terms(modelId as Hex);
+    const disabled = terms.illFormed || (tier === 0 && terms.keyBroken);
+    return reasonToPass({ tier, fee: BigInt(fee), coverage: BigInt(coverage), deadline }, model, { ...policy, now, disabled });
   }
 
   /** The document that a worker makes the proof from; one that is there for the same question is left as it is. */
@@ -266,6 +305,7 @@ export class RequestDesk {
   private async forget(request: RequestDocument): Promise<void> {
     await this.parts.store.remove(COLLECTION.requestsQueued, orderedId(request.requestId));
     await this.parts.store.remove(COLLECTION.requestsWaiting, waitingKey(request));
+    await this.postponed.remove(request.requestId);
   }
 
   private async pointed(key: string, pointer: unknown): Promise<RequestDocument | undefined> {

@@ -71,9 +71,10 @@ export class Watcher {
 
   /** A new block: what waits for time gets its turn. */
   async onHead(timestamp: bigint): Promise<void> {
-    const { store, desk, defender, finalizer, channels, collector, ends } = this.parts;
+    const { store, desk, defender, finalizer, channels, collector, ends, log } = this.parts;
     const now = Number(timestamp);
-    if (now !== this.now) await noteChainTime(store, now);
+    // A store that takes nothing, as on a full disk, must not keep demands from being answered.
+    if (now !== this.now) await noteChainTime(store, now).catch((error) => log.warn({ error }, 'the time of the chain could not be noted'));
     this.now = now;
     ends.now = now;
     await defender.wake(now);
@@ -83,6 +84,7 @@ export class Watcher {
     if (now >= this.confirmed + CONFIRM) {
       this.confirmed = now;
       this.beside('answers that were sent', () => desk.confirm(now));
+      this.beside('requests that wait', () => desk.resume(now));
     }
     if (now < this.swept + SWEEP) return;
     this.swept = now;
@@ -111,7 +113,7 @@ export class Watcher {
   }
 
   private async afterRewind(): Promise<void> {
-    const { claims, desk, channels, ends, log } = this.parts;
+    const { claims, channels, ends, log } = this.parts;
     const since = this.replaced;
     if (since === undefined) return;
     this.replaced = undefined;
@@ -119,8 +121,7 @@ export class Watcher {
       await channels.refresh();
       await ends.rewound(since);
       for (const claimId of await claims.lost(since)) {
-        log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
-        await desk.reopened(claimId, this.now);
+        if (await this.takeUp(claimId)) log.warn({ request: claimId }, 'a claim of ours is not on chain any more; its request waits again');
       }
     } catch (error) {
       this.replaced = Math.min(since, this.replaced ?? since);

@@ -14,7 +14,7 @@ const digits = z.string().regex(/^[0-9]{1,78}$/);
 const bytes = z.string().regex(/^0x([0-9a-f]{2})*$/);
 const seconds = z.int().min(0);
 
-/** `waiting`: bytes of the input are not in hand. `queued`: work. `answered`: ours on chain. `passed`: not ours, with the reason. */
+/** `waiting`: bytes of the input are not in hand, or it cannot be taken yet, for the reason. `queued`: work. `answered`: ours on chain. `passed`: not ours, with the reason. */
 export const requestSchema = z.object({
   requestId: digits,
   modelId: word,
@@ -34,6 +34,10 @@ export const requestSchema = z.object({
   reason: z.string().optional(),
 });
 export type RequestDocument = z.output<typeof requestSchema>;
+
+/** What of a request decides whether it can be taken by now. */
+export const postponedSchema = requestSchema.pick({ tier: true, fee: true, coverage: true, callbackGas: true, deadline: true });
+export type PostponedDocument = z.output<typeof postponedSchema>;
 
 const faultSchema = z.object({
   kind: z.enum(FAULT_KINDS),
@@ -122,6 +126,8 @@ export const COLLECTION = {
   requests: 'requests',
   /** `<input>/<ordered id>`: requests whose input is not in hand. */
   requestsWaiting: 'requests-waiting',
+  /** `<ordered id>`: requests that cannot be taken before stake comes free or gas is cheaper. */
+  requestsPostponed: 'requests-postponed',
   /** `<ordered id>`: requests that are work, for which the queue must hold a job, and answered ones until the chain's event tells so too. */
   requestsQueued: 'requests-queued',
   /** `<ordered second>/<claim key>`: requests and claims on chain, by the time at which they may be over (prover/records/history.ts). */

@@ -95,7 +95,11 @@ export class HistoryPruner {
     if (claim?.state === 'open') return true;
     for await (const _ of below(store, COLLECTION.demands, `${id}/`)) return true;
     if (request === undefined) return false;
-    const pointers = [store.get(COLLECTION.requestsQueued, id), store.get(COLLECTION.requestsWaiting, waitingKey(request))];
+    const pointers = [
+      store.get(COLLECTION.requestsQueued, id),
+      store.get(COLLECTION.requestsPostponed, id),
+      store.get(COLLECTION.requestsWaiting, waitingKey(request)),
+    ];
     return (await Promise.all(pointers)).some((pointer) => pointer !== undefined);
   }
 
