@@ -20,6 +20,7 @@ export interface FollowOptions {
   readonly pollMilliseconds: number;
   /** Last block fully handled, from durable storage. */
   loadCursor(): Promise<bigint | undefined>;
+  /** Where it throws, `onError` is told and following goes on: the next start reads more blocks again. */
   saveCursor(block: bigint): Promise<void>;
   /** Called in order, at least once an event: after a crash the last blocks come again. */
   onEvent(event: ChainEvent): Promise<void>;
@@ -34,7 +35,7 @@ export interface FollowOptions {
    * held may be gone.
    */
   onRewound?(from: { readonly number: bigint; readonly timestamp: bigint }): Promise<void>;
-  /** Called when a poll fails; the next one tries again from the same block. */
+  /** Called when a poll fails; the next one tries again from the same block. Also when the cursor could not be saved. */
   onError(error: unknown): void;
 }
 
@@ -109,7 +110,7 @@ async function poll(options: FollowOptions, place: Place, signal: AbortSignal): 
     const { hash } = to === head.number ? head : await client.getBlock({ blockNumber: to });
     await handOn(options, place, await eventsWithin(options, place, next, to), signal);
     if (signal.aborted) return;
-    await options.saveCursor(to);
+    await options.saveCursor(to).catch((error: unknown) => options.onError(error));
     [place.newestAt, place.idle] = [performance.now(), 0];
     place.trail.push({ number: to, hash });
     if (place.trail.length > LONGEST_TRAIL) place.trail.shift();

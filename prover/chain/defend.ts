@@ -37,6 +37,8 @@ export class Defender {
   private readonly waiting = new Map<string, number>();
   private readonly running = new Map<string, Promise<void>>();
   private readonly answering: Answering;
+  /** Demands that the store did not take, by key: a full disk must cost no lock. */
+  private readonly unstored = new Map<string, DemandDocument>();
   private isStarted = false;
   private now = 0;
   private forgot = 0;
@@ -58,18 +60,28 @@ export class Defender {
     await Promise.all(this.running.values());
   }
 
+  /** @throws what the store throws when it does not take the demand, which is answered all the same */
   async demanded(demand: DemandDocument): Promise<void> {
+    const { store, metrics } = this.parts;
     const key = demandKey(demand.claimId, demand.unit);
-    if (await this.parts.store.putIfAbsent(COLLECTION.demands, key, demand)) this.parts.metrics?.demands.inc({ event: 'seen' });
-    this.defend(demand.claimId, demand.deadline);
+    try {
+      if (await store.putIfAbsent(COLLECTION.demands, key, demand)) metrics?.demands.inc({ event: 'seen' });
+      this.unstored.delete(key);
+    } catch (error) {
+      this.unstored.set(key, demand);
+      throw error;
+    } finally {
+      this.defend(demand.claimId, demand.deadline);
+    }
   }
 
   /** The chain holds an answer, ours or another's. */
   async answered(claimId: string, unit: Unit): Promise<void> {
     const { store, metrics } = this.parts;
     const key = demandKey(claimId, unit);
-    const demand = await store.get<DemandDocument>(COLLECTION.demands, key);
+    const demand = this.unstored.get(key) ?? (await store.get<DemandDocument>(COLLECTION.demands, key));
     if (demand === undefined) return;
+    this.unstored.delete(key);
     await store.put(COLLECTION.demandsAnswered, key, { ...demand, answeredAt: this.now });
     await store.remove(COLLECTION.demands, key);
     this.alarmed.delete(key);
@@ -88,12 +100,11 @@ export class Defender {
 
   /** Called at every new block. @param now its time, unix seconds */
   async wake(now: number): Promise<void> {
-    const { store, metrics } = this.parts;
+    const { metrics } = this.parts;
     this.now = now;
     const claims = new Map<string, number>();
     let nearest = Number.POSITIVE_INFINITY;
-    for await (const [key, document] of below(store, COLLECTION.demands, '')) {
-      const demand = checked(demandSchema, COLLECTION.demands, key, document);
+    for await (const [key, demand] of this.held('')) {
       if (demand.deadline < now && (await this.isOver(key, demand))) continue;
       claims.set(demand.claimId, Math.min(claims.get(demand.claimId) ?? demand.deadline, demand.deadline));
       nearest = Math.min(nearest, demand.deadline - now);
@@ -127,6 +138,7 @@ export class Defender {
     if (wasMade) log.error({ claim: demand.claimId, unit: demand.unit }, 'a demand was not answered in time');
     if (wasMade) metrics?.demands.inc({ event: 'missed' });
     this.alarmed.delete(key);
+    this.unstored.delete(key);
     await store.remove(COLLECTION.demands, key);
     return true;
   }
@@ -184,9 +196,15 @@ export class Defender {
   /** What waits, the nearest deadline first. */
   private async demandsOn(claimId: string): Promise<DemandDocument[]> {
     const demands: DemandDocument[] = [];
-    for await (const [key, document] of below(this.parts.store, COLLECTION.demands, `${orderedId(claimId)}/`)) {
-      demands.push(checked(demandSchema, COLLECTION.demands, key, document));
-    }
+    for await (const [, demand] of this.held(`${orderedId(claimId)}/`)) demands.push(demand);
     return demands.sort((a, b) => a.deadline - b.deadline);
+  }
+
+  /** Demands that wait, of the store and those that it did not take. */
+  private async *held(prefix: string): AsyncGenerator<[key: string, demand: DemandDocument]> {
+    for (const [key, demand] of this.unstored) if (key.startsWith(prefix)) yield [key, demand];
+    for await (const [key, document] of below(this.parts.store, COLLECTION.demands, prefix)) {
+      yield [key, checked(demandSchema, COLLECTION.demands, key, document)];
+    }
   }
 }

@@ -76,7 +76,9 @@ export class Finalizer {
     for (const [key, { id }] of await this.store.list<Pointer>(COLLECTION.claimsOpen, { limit: AT_ONCE })) {
       if (key >= dueKey(now + 1, '')) return;
       if (this.running.has(id)) continue;
-      const run = this.finish(id, key, now).finally(() => this.running.delete(id));
+      const run = this.finish(id, key, now)
+        .catch((error) => this.log.warn({ claim: id, error }, 'how a claim ended could not be stored; trying again'))
+        .finally(() => this.running.delete(id));
       this.running.set(id, run);
     }
   }

@@ -8,6 +8,7 @@ import { Defender } from '../../prover/chain/defend.ts';
 import { COLLECTION } from '../../prover/records/documents.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import type { Store } from '../../prover/store/port.ts';
+import { freeBytes } from '../../runtime/disk-full.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
 import { until } from './network.ts';
@@ -18,9 +19,10 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-function openStore(): Store {
+/** @param reserve bytes of the disk that are left free */
+function openStore(reserve?: number): Store {
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-defend-'));
-  const state = openStateDirectory(folder, 'node');
+  const state = openStateDirectory(folder, 'node', reserve);
   closers.push(
     () => state.close(),
     () => rmSync(folder, { recursive: true, force: true }),
@@ -158,4 +160,26 @@ it('thousands of demands on one claim are answered in many transactions at once,
   });
   await defender.stop();
   expect(await store.list(COLLECTION.demands)).toEqual([]);
+});
+
+it('a demand is answered though the disk is full, and stored as soon as it is not', async () => {
+  const posted: string[] = [];
+  const defence: Defence = {
+    stateOf: async (claimId) => (posted.includes(claimId) ? 'over' : 'open'),
+    isClaimOpen: async () => true,
+    dataOf: async () => undefined,
+    rootsOf: async () => [],
+    postRoots: async (claimId) => {
+      posted.push(claimId);
+    },
+    postAnswers: async () => {},
+  };
+  const full = openStore(2 * freeBytes(tmpdir()));
+  const defender = new Defender({ store: full, defence, log, alarmSeconds: 10 });
+  await expect(defender.demanded({ claimId: '7', unit: TENSOR_ROOTS, deadline: 1_000 })).rejects.toThrow('full');
+  defender.start();
+  await defender.wake(2);
+  await until('the answer', async () => posted.length === 1);
+  await defender.stop();
+  expect(await full.list(COLLECTION.demands)).toEqual([]);
 });

@@ -13,6 +13,13 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
+/** What it is told to do, it does; everything else ends at once. */
+function quietly(methods: Readonly<Record<string, unknown>>): object {
+  return new Proxy({ lost: async () => [], ...methods } as Record<string, unknown>, {
+    get: (known, name: string) => known[name] ?? (async () => undefined),
+  });
+}
+
 /** A watcher whose defender counts its turns, and of which everything else ends at once unless told otherwise. */
 function watcherWith(parts: { readonly [part: string]: object }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-watch-'));
@@ -22,28 +29,20 @@ function watcherWith(parts: { readonly [part: string]: object }) {
     () => rmSync(folder, { recursive: true, force: true }),
   );
   const turns: string[] = [];
-  const nothing = async (): Promise<void> => {};
   const defender = {
     wake: async (now: number) => void turns.push(`wake ${now}`),
     rewound: async () => void turns.push('rewound'),
   };
-  const rest = {
-    desk: { sweep: nothing, confirm: nothing, reopened: nothing },
-    claims: { lost: async () => [] },
-    finalizer: { wake: nothing },
-    channels: { release: nothing, refresh: nothing },
-    collector: { wake: () => undefined },
-    ends: { now: 0, forget: nothing, rewound: nothing },
-  };
+  const quiet = Object.fromEntries(['desk', 'claims', 'finalizer', 'channels', 'collector', 'ends'].map((part) => [part, quietly({})]));
   const log = createLog({ name: 'test', level: 'silent' });
-  const watcher = new Watcher({ store: embeddedStore(state), log, defender, ...rest, ...parts } as unknown as WatcherParts);
+  const watcher = new Watcher({ store: embeddedStore(state), log, defender, ...quiet, ...parts } as unknown as WatcherParts);
   return { watcher, turns };
 }
 
 const never = (): Promise<never> => new Promise(() => {});
 
 it('demands get their turn while locks of channels wait for their transactions, and claims for looks at the chain', async () => {
-  const { watcher, turns } = watcherWith({ channels: { release: never, refresh: never }, claims: { lost: never } });
+  const { watcher, turns } = watcherWith({ channels: quietly({ release: never, refresh: never }), claims: quietly({ lost: never }) });
   await watcher.onRewound({ timestamp: 50n });
   await watcher.onHead(100n);
   await watcher.onHead(200n);
@@ -53,15 +52,15 @@ it('demands get their turn while locks of channels wait for their transactions, 
 it('what was not looked for after a reorganisation, since the chain did not answer, is looked for again from where it began', async () => {
   let isAway = true;
   const since: number[] = [];
-  const claims = {
+  const claims = quietly({
     lost: async (from: number) => {
       since.push(from);
       if (isAway) throw new Error('the endpoint is away');
       return ['7'];
     },
-  };
+  });
   const reopened: string[] = [];
-  const desk = { sweep: async () => {}, confirm: async () => {}, reopened: async (id: string) => void reopened.push(id) };
+  const desk = quietly({ reopened: async (id: string) => void reopened.push(id) });
   const { watcher } = watcherWith({ claims, desk });
   await watcher.onRewound({ timestamp: 50n });
   await watcher.idle();
