@@ -3,11 +3,13 @@ import type { Queue } from '../queue/port.ts';
 import {
   below,
   COLLECTION,
+  chainTime,
   checked,
   claimSchema,
   load,
   orderedId,
   type Pointer,
+  type ProofDocument,
   pointerSchema,
   proofId,
   proofSchema,
@@ -17,7 +19,8 @@ import {
 import { Rounds } from '../rounds.ts';
 import type { Store } from '../store/port.ts';
 import { answersRequest } from '../work/answer.ts';
-import { enqueue, type JobData, type JobKind } from '../work/jobs.ts';
+import { enqueue, type JobData, type JobKind, jobOf } from '../work/jobs.ts';
+import { Chances } from './chances.ts';
 
 export interface ReconcilerParts {
   readonly store: Store;
@@ -31,27 +34,33 @@ export interface ReconcilerParts {
   readonly others?: readonly (() => Promise<void>)[];
   /** Milliseconds between the end of a round and the next one. */
   readonly every?: number;
+  /** Milliseconds between the first two chances of what failed too often. */
+  readonly reviveAfter?: number;
 }
 
 /** A job that must be in the queue as long as its document says so. */
 type Wanted = { readonly [Kind in JobKind]: { readonly kind: Kind; readonly data: JobData<Kind> } }[JobKind];
 
 const EVERY = 15_000;
+const REVIVE_AFTER = 600_000;
 /** Jobs added at the same time. */
 const AT_ONCE = 32;
 
 /**
- * Puts back into the queue what it lost: a Redis may be emptied, and nothing is. It reads the small collections that point at active
- * work, never history. One per stake, beside the chain.
+ * Puts back into the queue what it lost: a Redis may be emptied, and nothing is. Now and then also what failed too often, as long as its
+ * request can be answered: trouble that lasts longer than a job's attempts must cost no request. It reads the small collections that point
+ * at active work, never history. One per stake, beside the chain.
  */
 export class Reconciler {
   private readonly parts: ReconcilerParts;
+  private readonly chances: Chances;
   private readonly rounds = new Rounds(() => this.quietRound());
   /** Pointers that led nowhere in the last round: one that does so twice is left over from a crash. */
   private stale = new Set<string>();
 
   constructor(parts: ReconcilerParts) {
     this.parts = parts;
+    this.chances = new Chances(parts.reviveAfter ?? REVIVE_AFTER);
   }
 
   /** Begins with a round at once. */
@@ -63,12 +72,15 @@ export class Reconciler {
     return this.rounds.stop();
   }
 
-  /** One round. @returns how many jobs were missing */
+  /** One round. @returns how many jobs were missing or dead, and are not now */
   async round(): Promise<number> {
     const { others = [] } = this.parts;
     const wanted = await this.wantedJobs();
     let added = 0;
-    for (const kind of ['run', 'claim', 'prove', 'fulfil'] as const) added += await this.add(wanted.filter((job) => job.kind === kind));
+    for (const kind of ['run', 'claim', 'prove', 'fulfil'] as const) {
+      const jobs = wanted.filter((job) => job.kind === kind);
+      added += (await this.add(jobs)) + (await this.revive(jobs));
+    }
     await this.inputs();
     for (const other of others) await other();
     return added;
@@ -88,11 +100,12 @@ export class Reconciler {
   private async wantedJobs(): Promise<Wanted[]> {
     const { store } = this.parts;
     const wanted: Wanted[] = [];
+    const now = await chainTime(store);
     const stale = new Set<string>();
     for await (const [key, pointer] of below<Pointer>(store, COLLECTION.requestsQueued, '')) {
       const { id } = checked(pointerSchema, COLLECTION.requestsQueued, key, pointer);
       const request = await load(store, requestSchema, COLLECTION.requests, id);
-      if (request?.state === 'queued') wanted.push(...(await this.jobsOf(request)));
+      if (request?.state === 'queued') wanted.push(...(await this.jobsOf(request, now)));
       // Sent, and looked after by the request desk until its event comes.
       else if (request?.state === 'answered') continue;
       // It is written before its document: what leads nowhere may be about to.
@@ -103,14 +116,15 @@ export class Reconciler {
     return wanted;
   }
 
-  /** The next step of an accepted request. */
-  private async jobsOf(request: RequestDocument): Promise<Wanted[]> {
+  /** The next step of an accepted request; none when its time is over. @param now chain time, unix seconds */
+  private async jobsOf(request: RequestDocument, now: number): Promise<Wanted[]> {
     const { store } = this.parts;
     const { requestId } = request;
+    if (request.deadline < now) return [];
     if (request.tier === 0) {
       const id = proofId(requestId);
       const proof = await load(store, proofSchema, COLLECTION.proofs, id);
-      if (proof === undefined || proof.state === 'failed') return [];
+      if (proof === undefined || (proof.state === 'failed' && !(await this.again(id)))) return [];
       return [proof.state === 'done' ? { kind: 'fulfil', data: { requestId } } : { kind: 'prove', data: { proofId: id } }];
     }
     const claim = await load(store, claimSchema, COLLECTION.claims, orderedId(requestId));
@@ -133,6 +147,31 @@ export class Reconciler {
     return added;
   }
 
+  /** A proof that failed is to be made again. @returns whether it is time for that */
+  private async again(id: string): Promise<boolean> {
+    const name = nameOf({ kind: 'prove', data: { proofId: id } });
+    if (!this.chances.isDue(name)) return false;
+    await this.parts.store.update<ProofDocument>(COLLECTION.proofs, id, (proof) =>
+      proof?.state === 'failed' ? { ...proof, state: 'queued', progress: 0, error: undefined } : undefined,
+    );
+    this.chances.note(name);
+    return true;
+  }
+
+  /** Puts dead letters of these jobs back to work. */
+  private async revive(jobs: readonly Wanted[]): Promise<number> {
+    const { queue } = this.parts;
+    const [first] = jobs;
+    if (first === undefined || (await queue.counts(first.kind)).dead === 0) return 0;
+    let revived = 0;
+    for (const name of jobs.map(nameOf)) {
+      if (!this.chances.isDue(name) || !(await queue.replay(first.kind, name))) continue;
+      this.chances.note(name);
+      revived++;
+    }
+    return revived;
+  }
+
   /** An input may have come in while nobody could be told. */
   private async inputs(): Promise<void> {
     const { store, hasInput, inputArrived } = this.parts;
@@ -143,4 +182,8 @@ export class Reconciler {
       last = name;
     }
   }
+}
+
+function nameOf({ kind, data }: Wanted): string {
+  return jobOf(kind, data).id;
 }

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Reconciler, type ReconcilerParts } from '../../prover/chain/reconcile.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
 import type { Queue } from '../../prover/queue/port.ts';
 import {
   type ClaimDocument,
   COLLECTION,
+  noteChainTime,
   orderedId,
   type ProofDocument,
   proofId,
@@ -112,10 +113,10 @@ describe('a queue that lost everything', () => {
     await keep(store, request('10', { state: 'answered' }));
     // History that nothing points at.
     await store.put(COLLECTION.requests, orderedId('11'), request('11'));
-    expect(await reconciler.round()).toBe(7);
+    expect(await reconciler.round()).toBe(8);
     expect(await reconciler.round()).toBe(0);
     expect(await jobsIn(queue)).toEqual(
-      ['run/1', 'claim/2', 'run/3', 'run/4', `prove/${proofId('5')}`, `prove/${proofId('6')}`, 'fulfil/7'].sort(),
+      ['run/1', 'claim/2', 'run/3', 'run/4', `prove/${proofId('5')}`, `prove/${proofId('6')}`, 'fulfil/7', `prove/${proofId('8')}`].sort(),
     );
   });
 
@@ -127,16 +128,60 @@ describe('a queue that lost everything', () => {
     expect((await jobsIn(queue)).length).toBe(100);
   });
 
-  it('does not bring a dead letter back by itself', async () => {
+  it('holds the dead letters of what nobody can answer any more', async () => {
     const { store, queue, reconciler } = setup();
     await keep(store, request('1'));
-    await queue.add({ id: 'run/1', kind: 'run', data: { requestId: '1' }, attempts: 1 });
+    await keep(store, request('2', { state: 'passed' }));
+    for (const id of ['1', '2']) await queue.add({ id: `run/${id}`, kind: 'run', data: { requestId: id }, attempts: 1 });
     queue.work('run', 1, async () => {
       throw new Error('poison');
     });
-    await expect.poll(() => queue.counts('run'), { timeout: 10_000 }).toMatchObject({ dead: 1 });
+    await expect.poll(() => queue.counts('run'), { timeout: 10_000 }).toMatchObject({ dead: 2 });
+    await noteChainTime(store, 1_001);
     expect(await reconciler.round()).toBe(0);
-    expect(await queue.counts('run')).toEqual({ waiting: 0, active: 0, dead: 1 });
+    expect(await queue.counts('run')).toEqual({ waiting: 0, active: 0, dead: 2 });
+  });
+});
+
+describe('what failed too often', () => {
+  it('is tried again while its request can be answered: at once, and after pauses that double', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { store, queue, reconciler } = setup({ reviveAfter: 1_000 });
+    let tries = 0;
+    const dies = () => expect.poll(() => queue.counts('claim'), { timeout: 10_000 }).toEqual({ waiting: 0, active: 0, dead: 1 });
+    await keep(store, request('1'));
+    await store.put(COLLECTION.claims, orderedId('1'), claim('1'));
+    await noteChainTime(store, 1_000);
+    await queue.add({ id: 'claim/1', kind: 'claim', data: { requestId: '1' }, attempts: 1 });
+    queue.work('claim', 1, async () => {
+      tries++;
+      throw new Error('the chain is away');
+    });
+    await dies();
+    const found: number[] = [];
+    for (let second = 0; second <= 8; second++) {
+      if ((await reconciler.round()) > 0) found.push(second);
+      await dies();
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(found).toEqual([0, 1, 3, 7]);
+    expect(tries).toBe(5);
+  });
+
+  it('and is a proof: is made again, one that a customer gave up over HTTP is not', async () => {
+    const { store, reconciler } = setup();
+    await keep(store, request('1', { tier: 0 }));
+    await store.put(COLLECTION.proofs, proofId('1'), { ...proof('1', 'failed'), error: { code: 'PROVING_FAILED', message: '' } });
+    const given = { ...proof('2', 'failed'), id: 'job-2', requestId: null };
+    await store.put(COLLECTION.proofs, 'job-2', given);
+    expect(await reconciler.round()).toBe(1);
+    expect(await store.get(COLLECTION.proofs, proofId('1'))).toEqual(proof('1', 'queued'));
+    expect(await store.get(COLLECTION.proofs, 'job-2')).toEqual(given);
+    // It fails again: the next chance is minutes away.
+    await store.put(COLLECTION.proofs, proofId('1'), proof('1', 'failed'));
+    await reconciler.round();
+    expect(await store.get(COLLECTION.proofs, proofId('1'))).toEqual(proof('1', 'failed'));
   });
 });
 
