@@ -2,6 +2,7 @@ import { type Hex, keccak256, parseAbi, parseEther, toHex } from 'viem';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { developmentAccount } from '../../cli/accounts.ts';
 import { carefulClient, connectEndpoints, endpointsOf } from '../../contracts/client/rpc/connect.ts';
+import { Endpoint } from '../../contracts/client/rpc/endpoint.ts';
 import type { EndpointEvent } from '../../contracts/client/rpc/endpoints.ts';
 import { createSender } from '../../contracts/client/sender.ts';
 import { type Anvil, startAnvil } from '../support/anvil.ts';
@@ -24,11 +25,11 @@ afterEach(async () => {
   await anvil.stop();
 });
 
-/** A client over so many proxies, each comparison at once. */
-async function connected(count: number, prepare: (proxies: RpcProxy[]) => void = () => {}) {
+/** A client over so many proxies, which compares them all the time unless told. */
+async function connected(count: number, prepare: (proxies: RpcProxy[]) => void = () => {}, compareEvery = 0) {
   proxies = await Promise.all(Array.from({ length: count }, () => startRpcProxy(anvil.url)));
   prepare(proxies);
-  const client = await connectEndpoints({ urls: proxies.map(({ url }) => url), timeout: 600, compareEvery: 0 });
+  const client = await connectEndpoints({ urls: proxies.map(({ url }) => url), timeout: 600, compareEvery });
   endpointsOf(client)!.listen((event) => events.push(event));
   return client;
 }
@@ -75,6 +76,36 @@ describe('endpoints that fail', () => {
     const before = proxies[1]!.asked.filter((method) => method === 'eth_call').length;
     await expect(client.call({ to: EMITTER })).rejects.toThrow(/revert/i);
     expect(proxies[1]!.asked.filter((method) => method === 'eth_call').length).toBe(before);
+  });
+
+  it('calls that fail together are one failure: it is not away the longer for having been asked by many', async () => {
+    const proxy = await startRpcProxy(anvil.url);
+    proxies = [proxy];
+    const endpoint = new Endpoint(0, proxy.url, 600);
+    const call = { method: 'eth_gasPrice' };
+    proxy.meddle = (_call, _truth, response) => {
+      response.statusCode = 502;
+      response.end();
+    };
+    await Promise.allSettled(Array.from({ length: 40 }, () => endpoint.ask(call)));
+    expect(endpoint.resting()).toBeLessThanOrEqual(250);
+    // One after the other they are many, but for its only users it is never away for long.
+    for (let i = 0; i < 8; i++) await expect(endpoint.ask(call)).rejects.toThrow('failed');
+    expect(endpoint.resting()).toBeGreaterThan(10_000);
+    expect(endpoint.patience()).toBeLessThanOrEqual(2_000);
+    proxy.meddle = undefined;
+    expect(await endpoint.ask(call)).toMatch(/^0x/);
+    expect(endpoint.resting()).toBe(0);
+  });
+
+  it('one that failed is tried by one call, while the others go elsewhere', async () => {
+    const client = await connected(2, undefined, 60_000);
+    proxies[0]!.meddle = () => HANG;
+    await client.getGasPrice();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = proxies[0]!.asked.filter((method) => method === 'eth_gasPrice').length;
+    await Promise.all(Array.from({ length: 10 }, () => client.getGasPrice()));
+    expect(proxies[0]!.asked.filter((method) => method === 'eth_gasPrice').length).toBe(before + 1);
   });
 
   it('one that comes back alone is waited for', async () => {

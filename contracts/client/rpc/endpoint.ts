@@ -12,6 +12,8 @@ export type AsideReason = 'wrong chain' | 'other block' | 'behind';
 const LONGEST_REST = 60_000;
 const FIRST_REST = 250;
 const REST_OF_LIMITED = 1_000;
+/** Milliseconds that a call waits for an endpoint that rests after failures, where no other is well. */
+const LONGEST_WAIT = 2_000;
 /** JSON-RPC errors that are the endpoint's and not the call's: another endpoint may do better. */
 const OWN_FAULTS = new Set([-32_603, -32_005, -32_002, -32_004, -32_601, 429]);
 const MISSING =
@@ -30,7 +32,10 @@ export class Endpoint {
   chainId: number | undefined;
   private readonly send: (call: RpcCall) => Promise<unknown>;
   private restUntil = 0;
+  private limitedUntil = 0;
+  /** Failures one after the other; those of calls that were under way together are one. */
   private failures = 0;
+  private failedAt = Number.NEGATIVE_INFINITY;
 
   /** @param timeout milliseconds for one call */
   constructor(index: number, url: string, timeout: number) {
@@ -40,40 +45,65 @@ export class Endpoint {
     this.send = request as (call: RpcCall) => Promise<unknown>;
   }
 
-  /** Milliseconds until it may be asked again: after failures it rests, longer each time; after 429 as long as it says. */
+  /** Milliseconds until it should be asked again: after failures it rests, longer each time; after 429 as long as it says. */
   resting(): number {
-    return Math.max(0, this.restUntil - performance.now());
+    return Math.max(0, Math.max(this.restUntil, this.limitedUntil) - performance.now());
+  }
+
+  /** Milliseconds that a call waits for it where no other is well: a limit is kept to, but what failed may be there again at any time. */
+  patience(): number {
+    const limited = Math.max(0, this.limitedUntil - performance.now());
+    return Math.max(limited, Math.min(LONGEST_WAIT, this.resting()));
   }
 
   /**
    * @throws EndpointFailed when the endpoint failed and another may do better; viem's RpcRequestError when the call itself is refused
    */
   async ask(call: RpcCall): Promise<unknown> {
+    const began = performance.now();
+    // One call tries whether it is there again; others go elsewhere meanwhile.
+    if (this.failures > 0) this.rest();
     let answer: unknown;
     try {
       answer = await this.send(call);
     } catch (cause) {
-      this.failed(restOf(cause));
+      this.failed(began, restOf(cause));
       throw new EndpointFailed(this, cause);
     }
     const { result, error } = answer as { readonly result?: unknown; readonly error?: { code: number; message: string; data?: unknown } };
     if (error === undefined) {
-      this.failures = 0;
+      this.answered();
       return result;
     }
     const refused = new RpcRequestError({ body: { method: call.method }, error, url: this.host });
     if (!isOwnFault(error)) {
-      this.failures = 0;
+      this.answered();
       throw refused;
     }
-    this.failed(error.code === -32_005 || error.code === 429 ? REST_OF_LIMITED : undefined);
+    this.failed(began, error.code === -32_005 || error.code === 429 ? REST_OF_LIMITED : undefined);
     throw new EndpointFailed(this, refused);
   }
 
-  private failed(rest: number | undefined): void {
+  private answered(): void {
+    this.failures = 0;
+    this.restUntil = 0;
+  }
+
+  private failed(began: number, limit: number | undefined): void {
+    const now = performance.now();
+    if (limit !== undefined) {
+      this.limitedUntil = Math.max(this.limitedUntil, now + limit);
+      return;
+    }
+    // What was asked before the last failure was known tells of the same trouble.
+    if (began < this.failedAt) return;
     this.failures++;
-    const growing = Math.min(LONGEST_REST, FIRST_REST * 2 ** Math.min(this.failures - 1, 8));
-    this.restUntil = performance.now() + (rest ?? growing);
+    this.failedAt = now;
+    this.rest();
+  }
+
+  private rest(): void {
+    this.restUntil = performance.now() + Math.min(LONGEST_REST, FIRST_REST * 2 ** Math.min(this.failures - 1, 8));
   }
 }
 

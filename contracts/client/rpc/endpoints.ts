@@ -109,8 +109,8 @@ export class Endpoints {
     let failure: unknown;
     for (let round = 0; round < ROUNDS; round++) {
       for (const endpoint of this.inOrder()) {
-        const rest = endpoint.resting();
-        if (rest > 0) await delay(rest);
+        const wait = endpoint.patience();
+        if (wait > 0) await delay(wait);
         try {
           const result = await endpoint.ask(call);
           this.noteHead(endpoint, call, result);
