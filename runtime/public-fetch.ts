@@ -1,4 +1,5 @@
-import { lookup as resolve } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
+import { Resolver } from 'node:dns/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
@@ -42,16 +43,37 @@ export function isPublicAddress(address: string): boolean {
   return family === 6 && GLOBAL_V6.check(address, 'ipv6') && !PRIVATE.check(address, 'ipv6');
 }
 
-/** Resolves where the connection goes, so that no second resolution can say something else. */
+/** Milliseconds until a server of names that does not answer is asked once more, and how often it is asked. */
+const NAME_PATIENCE = 2_500;
+const NAME_TRIES = 2;
+
+/**
+ * Resolves where the connection goes, so that no second resolution can say something else. Not by the system's resolver: that takes one of
+ * two threads of the whole process for as long as a stranger's server of names is silent, and the chain's own name would wait behind it.
+ */
 const publicLookup: LookupFunction = (host, options, callback) => {
-  resolve(host, { ...options, all: true }, (error, found) => {
-    if (error !== null) return callback(error, '', 0);
-    const first = found[0];
-    const hidden = found.find(({ address }) => !isPublicAddress(address));
-    if (first === undefined || hidden !== undefined) return callback(refused(host), '', 0);
-    return options.all === true ? callback(null, found) : callback(null, first.address, first.family);
-  });
+  addressesOf(host).then(
+    (found) => {
+      const first = found[0];
+      const hidden = found.find(({ address }) => !isPublicAddress(address));
+      if (first === undefined || hidden !== undefined) callback(refused(host), '', 0);
+      else if (options.all === true) callback(null, found);
+      else callback(null, first.address, first.family);
+    },
+    (error) => callback(error, '', 0),
+  );
 };
+
+async function addressesOf(host: string): Promise<LookupAddress[]> {
+  // Such names are this network's own; the public one has none of them.
+  if (!host.includes('.')) throw refused(host);
+  const resolver = new Resolver({ timeout: NAME_PATIENCE, tries: NAME_TRIES });
+  const [four, six] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+  if (four.status === 'rejected' && six.status === 'rejected') throw four.reason;
+  const told = (answer: PromiseSettledResult<string[]>, family: number): LookupAddress[] =>
+    answer.status === 'rejected' ? [] : answer.value.map((address) => ({ address, family }));
+  return [...told(four, 4), ...told(six, 6)];
+}
 
 function refused(host: string): AssayError {
   return new AssayError('An address to fetch from is not one of the public network', {

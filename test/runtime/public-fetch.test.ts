@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import dns from 'node:dns';
+import { syncBuiltinESMExports } from 'node:module';
+import { describe, expect, it, vi } from 'vitest';
 import { fetchPublic, isPublicAddress } from '../../runtime/public-fetch.ts';
 
 const LIMITS = { mostBytes: 100, timeout: 2_000 };
@@ -60,4 +62,18 @@ describe('addresses that strangers name', () => {
   it('what does not answer is not there', async () => {
     expect(await fetchPublic('https://name.invalid/', LIMITS)).toBeUndefined();
   });
+});
+
+it('names of strangers are not resolved on the two threads where those of the chain and of Redis are', async () => {
+  const system = vi.spyOn(dns, 'lookup');
+  syncBuiltinESMExports();
+  try {
+    expect(await fetchPublic('https://inputs.invalid/', LIMITS)).toBeUndefined();
+    expect(system).not.toHaveBeenCalled();
+    await fetch('http://name.invalid/').catch(() => undefined);
+    expect(system).toHaveBeenCalled();
+  } finally {
+    system.mockRestore();
+    syncBuiltinESMExports();
+  }
 });

@@ -6,24 +6,29 @@
  * server, "log": file that gets a line for each resolution and connection}
  */
 
-import dns from 'node:dns';
+import { Resolver } from 'node:dns/promises';
 import { appendFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 
 const { names, port, log } = JSON.parse(process.env.PUBLIC_NET);
 const asked = {};
-const resolve = dns.lookup;
+const { resolve4, resolve6 } = Resolver.prototype;
 
-dns.lookup = (host, options, callback) => {
+function known(host, family) {
   const answers = names[host];
-  if (answers === undefined) return resolve(host, options, callback);
+  const found = answers[Math.min(asked[host] ?? 1, answers.length) - 1].filter((address) => address.includes(':') === (family === 6));
+  if (found.length > 0) return found;
+  throw Object.assign(new Error('no data'), { code: 'ENODATA' });
+}
+
+Resolver.prototype.resolve4 = async function (host, ...options) {
+  if (names[host] === undefined) return resolve4.call(this, host, ...options);
   asked[host] = (asked[host] ?? 0) + 1;
-  const addresses = answers[Math.min(asked[host], answers.length) - 1];
   appendFileSync(log, `resolved ${host}\n`);
-  const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
-  setImmediate(() => (options.all === true ? callback(null, found) : callback(null, found[0].address, found[0].family)));
+  return known(host, 4);
 };
-syncBuiltinESMExports();
+Resolver.prototype.resolve6 = async function (host, ...options) {
+  return names[host] === undefined ? resolve6.call(this, host, ...options) : known(host, 6);
+};
 
 // Below everything that could resolve once more: this is the address that a connection goes to.
 const { TCP } = process.binding('tcp_wrap');
