@@ -1,6 +1,7 @@
 import type { Log } from '../../runtime/log.ts';
 import type { NodeMetrics } from '../metrics.ts';
 import { type ClaimDocument, COLLECTION, claimSchema, dueKey, load, orderedId, type Pointer } from '../records/documents.ts';
+import { inTurn } from '../store/in-turn.ts';
 import type { Store } from '../store/port.ts';
 
 /** How the board and the source of a claim see it. */
@@ -39,6 +40,8 @@ export class Finalizer {
   private readonly log: Log;
   private readonly metrics: Pick<NodeMetrics, 'claims'> | undefined;
   private readonly running = new Map<string, Promise<void>>();
+  /** A claim and the place where it waits are two documents: who moves one does so alone, or both are put down and one is lost. */
+  private readonly writing = new Map<string, Promise<unknown>>();
 
   constructor(store: Store, finality: Finality, log: Log, metrics?: Pick<NodeMetrics, 'claims'>) {
     this.store = store;
@@ -55,7 +58,11 @@ export class Finalizer {
   }
 
   /** @returns whether that was news about a claim of ours */
-  async ended(claimId: string, state: 'final' | 'faulted' | 'prepared' | 'void'): Promise<boolean> {
+  ended(claimId: string, state: 'final' | 'faulted' | 'prepared' | 'void'): Promise<boolean> {
+    return this.alone(orderedId(claimId), () => this.end(claimId, state));
+  }
+
+  private async end(claimId: string, state: 'final' | 'faulted' | 'prepared' | 'void'): Promise<boolean> {
     const before = await load(this.store, claimSchema, COLLECTION.claims, orderedId(claimId));
     if (before === undefined || before.state === state) return false;
     const isOver = state === 'final' || state === 'faulted';
@@ -89,7 +96,7 @@ export class Finalizer {
 
   private async finish(id: string, key: string, now: number): Promise<void> {
     const claim = await load(this.store, claimSchema, COLLECTION.claims, id);
-    if (claim === undefined || claim.due !== key) return this.store.remove(COLLECTION.claimsOpen, key);
+    if (claim === undefined || claim.due !== key) return this.alone(id, () => this.forget(id, key));
     try {
       const { isOpen, isFinal, end } = await this.finality.standing(claim.claimId);
       // Ended by somebody, which its event tells in its time, or lost with a reorganisation.
@@ -106,8 +113,22 @@ export class Finalizer {
     }
   }
 
+  /** Removes a place where no claim waits. */
+  private async forget(id: string, key: string): Promise<void> {
+    const claim = await load(this.store, claimSchema, COLLECTION.claims, id);
+    if (claim?.due !== key) await this.store.remove(COLLECTION.claimsOpen, key);
+  }
+
+  private alone<Result>(id: string, write: () => Promise<Result>): Promise<Result> {
+    return inTurn(this.writing, id, write);
+  }
+
+  private schedule(claimId: string, due: number, change: Partial<ClaimDocument>): Promise<void> {
+    return this.alone(orderedId(claimId), () => this.move(claimId, due, change));
+  }
+
   /** Moves a claim to the second at which it is looked at, the new place before the old is gone. */
-  private async schedule(claimId: string, due: number, change: Partial<ClaimDocument>): Promise<void> {
+  private async move(claimId: string, due: number, change: Partial<ClaimDocument>): Promise<void> {
     const id = orderedId(claimId);
     const key = dueKey(due, claimId);
     const before = await load(this.store, claimSchema, COLLECTION.claims, id);

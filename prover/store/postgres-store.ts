@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Attempt } from './attempt.ts';
+import { inTurn } from './in-turn.ts';
 import type { Tables } from './migrations.ts';
 import { checkName, type Store } from './port.ts';
 
@@ -81,6 +82,7 @@ export function postgresStore(tables: Kysely<Tables>, attempt: Attempt): Store {
       const version = randomUUID();
       return attempt(() => insert(collection, id, text, version));
     },
+    // Writers in this process need not find out by failing that they are many.
     update: (collection, id, pure) => inTurn(underWay, `${collection}\0${id}`, () => change(collection, id, pure)),
     async remove(collection, id) {
       await attempt(() => tables.deleteFrom('documents').where('collection', '=', collection).where('id', '=', id).execute());
@@ -126,16 +128,4 @@ export function postgresStore(tables: Kysely<Tables>, attempt: Attempt): Store {
 
 function jsonOf(document: unknown): string {
   return JSON.stringify(document);
-}
-
-/** One after the other by key: writers in this process need not find out by failing that they are many. */
-async function inTurn<Result>(underWay: Map<string, Promise<unknown>>, key: string, run: () => Promise<Result>): Promise<Result> {
-  const before = underWay.get(key);
-  const mine = (before ?? Promise.resolve()).then(run, run);
-  underWay.set(key, mine);
-  try {
-    return await mine;
-  } finally {
-    if (underWay.get(key) === mine) underWay.delete(key);
-  }
 }
