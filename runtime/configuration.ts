@@ -185,7 +185,15 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    if (reason !== 'ENOENT') {
+      throw new AssayError(`The configuration file ${reason === 'EISDIR' ? 'is a folder' : 'cannot be read'}`, {
+        code: 'FILE_UNUSABLE',
+        facts: { file, reason },
+        fix: 'check the path and its permissions',
+        cause,
+      });
+    }
     throw new AssayError('The configuration file does not exist', {
       code: 'FILE_MISSING',
       facts: { file },

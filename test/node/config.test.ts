@@ -253,6 +253,14 @@ describe('each mistake is told once, by its member, with what to do', () => {
     const load_ = (): unknown => loadConfig(nodeConfigSchema, { file: in_('none.json'), overrides: {} });
     expect(load_).toThrow(expect.objectContaining({ code: 'FILE_MISSING', facts: { file: in_('none.json') } }));
   });
+
+  // Docker makes one of a mounted file that is not there.
+  it('a folder in the place of the file', () => {
+    mkdirSync(in_('folder.json'));
+    const load_ = (): unknown => loadConfig(nodeConfigSchema, { file: in_('folder.json'), overrides: {} });
+    const facts = { file: in_('folder.json'), reason: 'EISDIR' };
+    expect(load_).toThrow(expect.objectContaining({ code: 'FILE_UNUSABLE', message: expect.stringContaining('is a folder'), facts }));
+  });
 });
 
 describe('many mistakes', () => {
