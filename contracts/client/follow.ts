@@ -214,13 +214,22 @@ async function eventsWithin(options: FollowOptions, place: Place, from: bigint, 
   }
 }
 
-async function eventsBetween(options: FollowOptions, fromBlock: bigint, toBlock: bigint): Promise<NamedEvent[]> {
+/** Events of some contracts in one block, as the chain holds it now. */
+export async function eventsOfBlock(options: Pick<FollowOptions, 'client' | 'contracts'>, block: bigint): Promise<ChainEvent[]> {
+  return (await eventsBetween(options, block, block)).map(({ event }) => event);
+}
+
+async function eventsBetween(
+  options: Pick<FollowOptions, 'client' | 'contracts'>,
+  fromBlock: bigint,
+  toBlock: bigint,
+): Promise<NamedEvent[]> {
   const logs = await options.client.getLogs({ address: options.contracts.map((contract) => contract.address), fromBlock, toBlock });
   return logs.flatMap((log) => decode(options, log).map((event) => ({ name: `${log.blockHash}/${log.logIndex}`, event })));
 }
 
 /** An event that the contract's ABI does not know is somebody else's business. */
-function decode(options: FollowOptions, log: Log<bigint, number, false>): ChainEvent[] {
+function decode(options: Pick<FollowOptions, 'contracts'>, log: Log<bigint, number, false>): ChainEvent[] {
   const contract = options.contracts.find((known) => known.address.toLowerCase() === log.address.toLowerCase());
   if (contract === undefined) return [];
   const [parsed] = parseEventLogs({ abi: contract.abi, logs: [log], strict: true });

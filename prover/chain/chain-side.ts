@@ -1,6 +1,6 @@
 import { type Address, isAddressEqual } from 'viem';
 import { readClocks } from '../../contracts/client/board/read.ts';
-import { type ChainEvent, follow } from '../../contracts/client/follow.ts';
+import { type ChainEvent, eventsOfBlock, follow } from '../../contracts/client/follow.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { coverageChannelsAbi } from '../../contracts/client/generated/coverageChannels.ts';
 import { requestsAbi } from '../../contracts/client/generated/requests.ts';
@@ -28,6 +28,7 @@ import { DeferredEvents } from './deferred.ts';
 import { RecentEnds } from './ends.ts';
 import { InputFetcher } from './fetch-input.ts';
 import { Finalizer } from './finalize.ts';
+import { LateRequests } from './late-requests.ts';
 import { HeadPulse, patienceFor } from './pulse.ts';
 import { Reconciler } from './reconcile.ts';
 import { RequestDesk, type RequestDeskParts } from './requests.ts';
@@ -196,15 +197,19 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
   const { requests, board, channels } = chain.addresses;
   const abort = new AbortController();
   const isUrgent = ({ address }: ChainEvent): boolean => isAddressEqual(address, board);
-  const events = new DeferredEvents({ handle: (event) => watcher.onEvent(event), isUrgent, log, metrics: parts.metrics });
+  const followed = {
+    client: chain.client,
+    contracts: [
+      { address: requests, abi: requestsAbi },
+      { address: board, abi: claimBoardAbi },
+      { address: channels, abi: coverageChannelsAbi },
+    ],
+  };
+  const memory = new LateRequests({ store, read: (block) => eventsOfBlock(followed, block), log });
+  const events = new DeferredEvents({ handle: (event) => watcher.onEvent(event), isUrgent, memory, log, metrics: parts.metrics });
   const following = follow(
     {
-      client: chain.client,
-      contracts: [
-        { address: requests, abi: requestsAbi },
-        { address: board, abi: claimBoardAbi },
-        { address: channels, abi: coverageChannelsAbi },
-      ],
+      ...followed,
       fromBlock: parts.fromBlock,
       confirmations: BigInt(parts.confirmations),
       pollMilliseconds: parts.pollMilliseconds,
@@ -222,6 +227,7 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
       onRewound: (from) => watcher.onRewound(from),
       onHead: async ({ number, timestamp }) => {
         parts.metrics?.chainBlock.set(Number(number));
+        memory.recall(Number(timestamp), (event) => events.recall(event));
         events.retry(Number(timestamp));
         await watcher.onHead(timestamp);
         pulse.beat(number);
@@ -235,6 +241,6 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
   );
   return async () => {
     abort.abort();
-    await Promise.all([following, events.stop()]);
+    await Promise.all([following, events.stop(), memory.idle()]);
   };
 }

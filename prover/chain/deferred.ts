@@ -1,11 +1,14 @@
 import type { ChainEvent } from '../../contracts/client/follow.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { NodeMetrics } from '../metrics.ts';
+import type { LateRequests } from './late-requests.ts';
 
 export interface DeferredParts {
   handle(event: ChainEvent): Promise<void>;
   /** What waits for nothing else: demands, and what else is told of disputes. */
   isUrgent(event: ChainEvent): boolean;
+  /** What remembers, over a restart, requests that no longer hold up the cursor. */
+  readonly memory: Pick<LateRequests, 'keep' | 'forget'>;
   readonly log: Log;
   readonly metrics?: Pick<NodeMetrics, 'alarms'> | undefined;
 }
@@ -15,11 +18,13 @@ interface Late {
   attempts: number;
   /** Milliseconds of a clock that only goes forward. */
   until: number;
+  /** Remembered over a restart without the cursor. */
+  isKept: boolean;
 }
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 60_000;
-/** An hour of tries, after which a request no longer keeps the cursor for the next start behind itself. */
+/** An hour of tries, after which a request no longer keeps the cursor for the next start behind itself, but is remembered by itself. */
 const MOST_FOR_REQUESTS = 64;
 
 /** Events handled at the same time beside the stream, and those that may wait for it before no more blocks are read. */
@@ -54,12 +59,17 @@ export class DeferredEvents {
   /** Tries again what is due. @param now the newest block's time, unix seconds: a request is dropped when its deadline is over */
   retry(now: number): void {
     for (const [key, late] of [...this.late]) {
-      if (this.isHopeless(late.event, late.attempts) && deadlineOf(late.event) < now) this.late.delete(key);
+      if (late.isKept && deadlineOf(late.event) < now) this.drop(key, late.event);
       else if (late.until <= performance.now()) {
         late.until = Number.POSITIVE_INFINITY;
         this.beside(late.event);
       }
     }
+  }
+
+  /** Takes up a request that is remembered from before the start. */
+  recall(event: ChainEvent): void {
+    this.late.set(nameOf(event), { event, attempts: MOST_FOR_REQUESTS, until: 0, isKept: true });
   }
 
   /** Blocks from this one on are read again: what they held comes again, or is gone. */
@@ -109,12 +119,15 @@ export class DeferredEvents {
     const key = nameOf(event);
     try {
       await this.parts.handle(event);
-      this.late.delete(key);
+      this.drop(key, event);
     } catch (error) {
-      const attempts = (this.late.get(key)?.attempts ?? 0) + 1;
+      const before = this.late.get(key);
+      const attempts = (before?.attempts ?? 0) + 1;
       const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(attempts - 1, 10));
-      this.late.set(key, { event, attempts, until: performance.now() + pause });
-      if (this.isHopeless(event, attempts) && attempts === MOST_FOR_REQUESTS) this.alarm(event, error);
+      const late = { event, attempts, until: performance.now() + pause, isKept: before?.isKept ?? false };
+      this.late.set(key, late);
+      if (event.name === 'Requested' && attempts === MOST_FOR_REQUESTS) this.alarm(event, error);
+      if (event.name === 'Requested' && attempts >= MOST_FOR_REQUESTS && !late.isKept) await this.keep(late);
       const line = { event: event.name, block: String(event.blockNumber), transaction: event.transactionHash, attempts, error };
       if ((attempts & (attempts - 1)) !== 0) return this.parts.log.debug(line, 'an event could not be handled; trying again');
       if (attempts >= 8) this.parts.metrics?.alarms.inc({ reason: 'rpc' });
@@ -127,27 +140,40 @@ export class DeferredEvents {
     let safe = handled;
     const held = [...this.late.values(), ...this.running.values()].map(({ event }) => event);
     for (const event of [...held, ...this.waiting]) {
-      const attempts = this.late.get(nameOf(event))?.attempts ?? 0;
-      if (event.blockNumber <= safe && !this.isHopeless(event, attempts)) safe = event.blockNumber - 1n;
+      if (event.blockNumber <= safe && this.late.get(nameOf(event))?.isKept !== true) safe = event.blockNumber - 1n;
     }
     return safe;
   }
 
-  private isHopeless({ name }: ChainEvent, attempts: number): boolean {
-    return name === 'Requested' && attempts >= MOST_FOR_REQUESTS;
+  private async keep(late: Late): Promise<void> {
+    try {
+      await this.parts.memory.keep(late.event);
+      late.isKept = true;
+    } catch (error) {
+      this.parts.log.debug({ error }, 'a late request could not be stored; the cursor for the next start goes on waiting for it');
+    }
+  }
+
+  private drop(key: string, event: ChainEvent): void {
+    const isKept = this.late.get(key)?.isKept === true;
+    this.late.delete(key);
+    if (!isKept) return;
+    this.parts.memory
+      .forget(event)
+      .catch((error) => this.parts.log.debug({ error }, 'a late request is remembered longer than it need be'));
   }
 
   private alarm({ args, blockNumber, transactionHash }: ChainEvent, error: unknown): void {
     this.parts.metrics?.alarms.inc({ reason: 'request' });
     this.parts.log.error(
       { request: String(args.requestId), block: String(blockNumber), transaction: transactionHash, error },
-      'a request could not be handled for an hour; it is tried until its deadline, but not after a restart',
+      'a request could not be handled for an hour; it is tried until its deadline',
     );
   }
 }
 
 /** Unix seconds; 0 where the event names none. */
-function deadlineOf({ args }: ChainEvent): number {
+export function deadlineOf({ args }: ChainEvent): number {
   const { deadline } = (args.terms ?? {}) as { readonly deadline?: number };
   return deadline ?? 0;
 }
@@ -159,6 +185,7 @@ function subjectOf(event: ChainEvent): string {
   return subject === undefined ? nameOf(event) : `${event.address}/${String(subject)}`;
 }
 
-function nameOf({ blockNumber, transactionHash, logIndex }: ChainEvent): string {
+/** The one spelling of an event's place. */
+export function nameOf({ blockNumber, transactionHash, logIndex }: ChainEvent): string {
   return `${blockNumber}/${transactionHash}/${logIndex}`;
 }

@@ -128,6 +128,8 @@ export const COLLECTION = {
   requestsWaiting: 'requests-waiting',
   /** `<ordered id>`: requests that cannot be taken before stake comes free or gas is cheaper. */
   requestsPostponed: 'requests-postponed',
+  /** By event: requests that could not be handled for an hour, and where their events are (prover/chain/late-requests.ts). */
+  requestsLate: 'requests-late',
   /** `<ordered id>`: requests that are work, for which the queue must hold a job, and answered ones until the chain's event tells so too. */
   requestsQueued: 'requests-queued',
   /** `<ordered second>/<claim key>`: requests and claims on chain, by the time at which they may be over (prover/records/history.ts). */

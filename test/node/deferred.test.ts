@@ -10,6 +10,20 @@ function event(block: bigint, name = 'Requested', deadline = 500): ChainEvent {
   return { name, address: `0x${'11'.repeat(20)}`, args, blockNumber: block, transactionHash: `0x${'22'.repeat(32)}`, logIndex: 0 };
 }
 
+/** What a store would be told to remember. */
+function remembering() {
+  const kept: bigint[] = [];
+  const memory = {
+    isFull: false,
+    keep: async ({ blockNumber }: ChainEvent) => {
+      if (memory.isFull) throw new Error('the disk is full');
+      kept.push(blockNumber);
+    },
+    forget: async ({ blockNumber }: ChainEvent) => void kept.splice(kept.indexOf(blockNumber), 1),
+  };
+  return { kept, memory };
+}
+
 const isUrgent = ({ name }: ChainEvent): boolean => name === 'Demanded';
 
 describe('an event that cannot be handled', () => {
@@ -20,6 +34,7 @@ describe('an event that cannot be handled', () => {
     const events = new DeferredEvents({
       log,
       isUrgent,
+      memory: remembering().memory,
       handle: async ({ blockNumber }) => {
         if (blockNumber === 5n && ++tries < 3) throw new Error('poison');
         handled.push(blockNumber);
@@ -43,7 +58,8 @@ describe('an event that cannot be handled', () => {
     expect(events.safeCursor(9n)).toBe(9n);
   });
 
-  it('and is a request: raises the alarm after an hour of tries, no longer holds the cursor, and is tried until its deadline', async () => {
+  it('and is a request: raises the alarm after an hour of tries, no longer holds the cursor, is remembered and tried until its deadline', async () => {
+    const { kept, memory } = remembering();
     const log = createLog({ name: 'test', level: 'silent' });
     const metrics = createMetrics();
     let tries = 0;
@@ -53,7 +69,7 @@ describe('an event that cannot be handled', () => {
       tries++;
       throw new Error('poison');
     };
-    const events = new DeferredEvents({ log, metrics, isUrgent, handle });
+    const events = new DeferredEvents({ log, metrics, isUrgent, memory, handle });
     const alarms = async (): Promise<string | undefined> =>
       /^assay_alarms_total\{reason="request"\} (\d+)/m.exec(await metrics.text())?.[1];
     const fail = async (): Promise<void> => {
@@ -63,26 +79,44 @@ describe('an event that cannot be handled', () => {
     for (let i = 0; i < 63; i++) await fail();
     expect(await alarms()).toBeUndefined();
     expect(events.safeCursor(9n)).toBe(4n);
+    // Where it cannot be remembered, the cursor goes on holding it.
+    memory.isFull = true;
     await fail();
+    expect([await alarms(), events.safeCursor(9n), kept]).toEqual(['1', 4n, []]);
+    memory.isFull = false;
     await fail();
-    expect(await alarms()).toBe('1');
-    expect(events.safeCursor(9n)).toBe(9n);
+    expect([await alarms(), events.safeCursor(9n), kept]).toEqual(['1', 9n, [5n]]);
     vi.advanceTimersByTime(61_000);
     events.retry(500);
     await events.idle();
     expect(tries).toBe(66);
+    expect(kept).toEqual([5n]);
     vi.advanceTimersByTime(61_000);
     events.retry(501);
     await events.idle();
+    expect(kept).toEqual([]);
     vi.advanceTimersByTime(61_000);
     events.retry(499);
     await events.idle();
     expect(tries).toBe(66);
   });
 
+  it('and is a request remembered from before a restart: is tried at once, holds no cursor, and is forgotten when it is handled', async () => {
+    const { kept, memory } = remembering();
+    const log = createLog({ name: 'test', level: 'silent' });
+    const handled: bigint[] = [];
+    const events = new DeferredEvents({ log, isUrgent, memory, handle: async ({ blockNumber }) => void handled.push(blockNumber) });
+    kept.push(5n);
+    events.recall(event(5n));
+    expect(events.safeCursor(9n)).toBe(9n);
+    events.retry(400);
+    await events.idle();
+    expect([handled, kept]).toEqual([[5n], []]);
+  });
+
   it('and is a demand: holds the cursor for as long as it takes', async () => {
     const log = createLog({ name: 'test', level: 'silent' });
-    const events = new DeferredEvents({ log, isUrgent, handle: () => Promise.reject(new Error('poison')) });
+    const events = new DeferredEvents({ log, isUrgent, memory: remembering().memory, handle: () => Promise.reject(new Error('poison')) });
     for (let i = 0; i < 70; i++) await events.handle(event(5n, 'Demanded'));
     expect(events.safeCursor(9n)).toBe(4n);
   });
@@ -98,6 +132,7 @@ describe('requests, of which strangers make any number', () => {
     const events = new DeferredEvents({
       log,
       isUrgent,
+      memory: remembering().memory,
       handle: async ({ name, blockNumber }) => {
         begun.push(blockNumber);
         if (name === 'Requested') await new Promise<void>((resolve) => release.push(resolve));
