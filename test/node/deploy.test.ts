@@ -77,12 +77,17 @@ describe('the units for systemd', () => {
 
 describe('the compose file', () => {
   const environment = z.record(z.string(), z.string());
+  // Of the operator's own: where one is not there, no folder is made in its place.
+  const mount = z.strictObject({
+    ...{ type: z.literal('bind'), source: z.string().startsWith('./'), target: z.string(), read_only: z.literal(true) },
+    bind: z.strictObject({ create_host_path: z.literal(false) }),
+  });
   const service = z.object({
     image: z.string().regex(/^[a-z0-9/.-]+(:[a-z0-9.-]+)?$/),
     command: z.array(z.string()).optional(),
     environment: environment.optional(),
     secrets: z.array(z.string()).optional(),
-    volumes: z.array(z.string()).optional(),
+    volumes: z.array(z.union([z.string(), mount])).optional(),
     healthcheck: z.object({ test: z.array(z.string()).min(2), interval: z.string(), timeout: z.string(), retries: z.int() }).optional(),
     depends_on: z.record(z.string(), z.object({ condition: z.literal('service_healthy') })).optional(),
     build: z.object({ context: z.string(), dockerfile: z.string() }).optional(),
@@ -93,6 +98,7 @@ describe('the compose file', () => {
     secrets: z.record(z.string(), z.object({ file: z.string().startsWith('./secrets/') })),
   });
   const compose = schema.parse(parse(text('compose/compose.yaml'), { merge: true }));
+  const sourceOf = (volume: string | z.infer<typeof mount>): string => (typeof volume === 'string' ? volume.split(':')[0]! : volume.source);
   const nodes = Object.entries(compose.services).filter(([, { build }]) => build !== undefined);
 
   it('runs each role but all, by its name', () => {
@@ -113,7 +119,7 @@ describe('the compose file', () => {
       for (const secret of secrets) expect(Object.keys(compose.secrets), name).toContain(secret);
       for (const used of Object.values(set).flatMap((value) => /^\/run\/secrets\/(.+)$/.exec(value)?.[1] ?? []))
         expect(secrets, name).toContain(used);
-      for (const volume of volumes.map((each) => each.split(':')[0]!).filter((each) => !each.startsWith('.')))
+      for (const volume of volumes.map(sourceOf).filter((each) => !each.startsWith('.')))
         expect(Object.keys(compose.volumes), name).toContain(volume);
       for (const needed of Object.keys(depends_on)) expect(compose.services[needed]?.healthcheck, needed).toBeDefined();
       if (name !== 'prometheus') expect(healthcheck, name).toBeDefined();
@@ -125,8 +131,8 @@ describe('the compose file', () => {
   });
 
   it('keeps what an operator lays beside it out of git', () => {
-    const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes.filter((each) => each.startsWith('./')));
-    const own = new Set(['secrets', ...mounted.map((each) => each.slice(2).split(':')[0]!)]);
+    const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes.map(sourceOf));
+    const own = new Set(['secrets', ...mounted.filter((each) => each.startsWith('./')).map((each) => each.slice(2))]);
     expect(own.size).toBeGreaterThan(2);
     const lines = readFileSync(path.join(root, '.gitignore'), 'utf8').split('\n');
     const ignored = lines.map((line) => line.replace(/^\/|\/$/g, ''));
