@@ -15,6 +15,7 @@ import {
   type RequestDocument,
   waitingKey,
 } from '../../prover/records/documents.ts';
+import { noteInHistory } from '../../prover/records/history.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import type { Store } from '../../prover/store/port.ts';
 import type { JobKind } from '../../prover/work/jobs.ts';
@@ -186,6 +187,42 @@ describe('what failed too often', () => {
 });
 
 describe('the rounds', () => {
+  it('read as much, and ask as often, with much history as with little', async () => {
+    const costs: number[][] = [];
+    for (const many of [100, 2_000]) {
+      const store = embeddedStore(state());
+      const all = Array.from({ length: many }, (_, i) => String(i + 1));
+      await Promise.all(
+        all.flatMap((id, i) => [
+          store.put(COLLECTION.requests, orderedId(id), request(id, { state: i % 3 === 0 ? 'passed' : 'answered', tier: i % 2 })),
+          store.put(COLLECTION.claims, orderedId(id), claim(id, { state: i % 3 === 0 ? 'void' : 'final' })),
+          store.put(COLLECTION.proofs, proofId(id), proof(id, 'done')),
+          noteInHistory(store, orderedId(id), 1_000),
+        ]),
+      );
+      await keep(store, request(String(many + 1)));
+      const cost = [0, 0];
+      const counting: Store = {
+        ...store,
+        get: (...asked) => {
+          cost[0]!++;
+          return store.get(...asked);
+        },
+        list: async <Document>(...asked: Parameters<Store['list']>) => {
+          const found = await store.list<Document>(...asked);
+          cost[1]! += 1 + found.length;
+          return found;
+        },
+      };
+      const { reconciler } = setup({ store: counting });
+      expect(await reconciler.round()).toBe(1);
+      expect(await reconciler.round()).toBe(0);
+      costs.push(cost);
+    }
+    expect(costs[1]).toEqual(costs[0]);
+    expect(Math.max(...costs[0]!)).toBeLessThan(20);
+  });
+
   it('take a pointer that leads nowhere away at its second sight: its document may be about to be written', async () => {
     const { store, reconciler } = setup();
     await keep(store, request('1', { state: 'passed' }));
