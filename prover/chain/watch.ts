@@ -7,7 +7,7 @@ import type { Log } from '../../runtime/log.ts';
 import { COLLECTION, claimSchema, load, noteChainTime, orderedId } from '../records/documents.ts';
 import type { ChannelBook } from '../service/channels.ts';
 import type { Store } from '../store/port.ts';
-import type { NodeChain } from './chain.ts';
+import { type NodeChain, STATUS } from './chain.ts';
 import type { ClaimBook } from './claims.ts';
 import type { Collector } from './collect.ts';
 import type { Defender } from './defend.ts';
@@ -208,7 +208,10 @@ export class Watcher {
     const known = await load(store, claimSchema, COLLECTION.claims, orderedId(claimId));
     if (known?.state === 'final' || known?.state === 'faulted') return false;
     const { open: isOpen, prover } = await chain.claimView(claimId);
-    if (!isOpen || isAddressEqual(prover, owner)) this.sightings.miss(claimId);
+    // As after a store was lost, when all claims there ever were are told of again: one that is over hides behind no lag.
+    const isOver = !isOpen && !isReceiptName(claimId) && (await chain.request(claimId)).status > STATUS.claimed;
+    if (isOver) this.sightings.found(claimId);
+    else if (!isOpen || isAddressEqual(prover, owner)) this.sightings.miss(claimId);
     else {
       this.sightings.found(claimId);
       if (this.foreign.size >= MOST_FOREIGN) this.foreign.clear();

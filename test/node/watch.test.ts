@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import type { ChainEvent } from '../../contracts/client/follow.ts';
+import { STATUS } from '../../prover/chain/chain.ts';
 import { Watcher, type WatcherParts } from '../../prover/chain/watch.ts';
 import { embeddedStore } from '../../prover/store/embedded.ts';
 import { createLog } from '../../runtime/log.ts';
@@ -73,4 +75,29 @@ it('what was not looked for after a reorganisation, since the chain did not answ
   await watcher.onHead(101n);
   await watcher.idle();
   expect(since).toEqual([50, 50, 50]);
+});
+
+it('a claim that is over is not waited for, one that is not shown yet is', async () => {
+  const address = `0x${'11'.repeat(20)}` as const;
+  const owner = `0x${'22'.repeat(20)}` as const;
+  const claimed = (requestId: bigint): ChainEvent => ({
+    ...{ name: 'Claimed', address, args: { requestId, prover: owner, output: '0x' } },
+    ...{ blockNumber: 1n, transactionHash: `0x${'00'.repeat(32)}`, logIndex: 0 },
+  });
+  const statuses = new Map([
+    ['1', STATUS.none],
+    ['2', STATUS.open],
+    ['3', STATUS.final],
+    ['4', STATUS.faulted],
+    ['5', STATUS.refunded],
+  ]);
+  const chain = {
+    addresses: { requests: address },
+    claimView: async () => ({ open: false, prover: `0x${'00'.repeat(20)}` }),
+    request: async (id: string) => ({ status: statuses.get(id) }),
+  };
+  const claims = quietly({ opened: async () => false });
+  const { watcher } = watcherWith({ chain, claims, owner: owner as unknown as object });
+  for (const id of [1n, 2n]) await expect(watcher.onEvent(claimed(id)), `${id}`).rejects.toMatchObject({ code: 'STATE_BEHIND' });
+  for (const id of [3n, 4n, 5n]) await expect(watcher.onEvent(claimed(id)), `${id}`).resolves.toBeUndefined();
 });
