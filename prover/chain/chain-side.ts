@@ -120,7 +120,11 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   checkAll(checks, catalog, log);
   new Submitter({ store, queue, chain, catalog, inputs, checks, log }).start();
   const pulse = new HeadPulse({ patience: await patienceFor(chain.client), log, metrics });
-  const stopFollowing = startFollowing(parts, watcher, pulse);
+  const { requestSeconds: keepSeconds } = parts.retention;
+  const history = new HistoryPruner({ store, keepSeconds, isOpen: takeUp, log });
+  const retention = new Retention({ store, pruner, history, log, ...parts.retention });
+  // Not before all that happened meanwhile is known: a claim of ours among it needs bytes that nothing else holds any more.
+  const stopFollowing = startFollowing(parts, watcher, pulse, () => retention.start());
   const reconciler = new Reconciler({
     ...{ store, queue, log },
     hasInput: (name) => inputs.has(name),
@@ -128,10 +132,6 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
     others: [() => reconcileJobs(store, queue)],
   });
   reconciler.start();
-  const { requestSeconds: keepSeconds } = parts.retention;
-  const history = new HistoryPruner({ store, keepSeconds, isOpen: takeUp, log });
-  const retention = new Retention({ store, pruner, history, log, ...parts.retention });
-  retention.start();
   return {
     inputArrived: (names) => watcher.inputArrived(names),
     reasonsNotReady: () => [pulse.reason()].filter((reason) => reason !== undefined),
@@ -192,7 +192,8 @@ function checkAll(checks: ModelChecks, catalog: Catalog, log: Log): void {
   }
 }
 
-function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPulse): () => Promise<void> {
+/** @param onCaughtUp called after every poll at which nothing of what the chain tells waits to be handled */
+function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPulse, onCaughtUp: () => void): () => Promise<void> {
   const { chain, store, log } = parts;
   const { requests, board, channels } = chain.addresses;
   const abort = new AbortController();
@@ -231,6 +232,7 @@ function startFollowing(parts: ChainSideParts, watcher: Watcher, pulse: HeadPuls
         events.retry(Number(timestamp));
         await watcher.onHead(timestamp);
         pulse.beat(number);
+        if (events.safeCursor(number) === number) onCaughtUp();
       },
       onError: (error) => {
         pulse.beat(undefined);
