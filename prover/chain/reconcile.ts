@@ -42,6 +42,8 @@ export interface ReconcilerParts {
 type Wanted = { readonly [Kind in JobKind]: { readonly kind: Kind; readonly data: JobData<Kind> } }[JobKind];
 
 const EVERY = 15_000;
+/** One in so many rounds, the first among them, counts no jobs: it asks for each. */
+const THOROUGH = 4;
 const REVIVE_AFTER = 600_000;
 /** Jobs added at the same time. */
 const AT_ONCE = 32;
@@ -55,6 +57,8 @@ export class Reconciler {
   private readonly parts: ReconcilerParts;
   private readonly chances: Chances;
   private readonly rounds = new Rounds(() => this.quietRound());
+  /** Rounds that were made. */
+  private looked = 0;
   /** Pointers that led nowhere in the last round: one that does so twice is left over from a crash. */
   private stale = new Set<string>();
 
@@ -83,6 +87,7 @@ export class Reconciler {
     }
     await this.inputs();
     for (const other of others) await other();
+    this.looked++;
     return added;
   }
 
@@ -132,13 +137,18 @@ export class Reconciler {
     return [{ kind: isPrepared ? 'claim' : 'run', data: { requestId } }];
   }
 
-  /** Adds those of one kind that are not there; asks one by one only when some must be missing. */
+  /**
+   * Adds those of one kind that are not there. Asks one by one when some must be missing, and now and then all the same: other jobs of the
+   * kind, such as proofs asked for over HTTP, may stand in the place of lost ones.
+   */
   private async add(wanted: readonly Wanted[]): Promise<number> {
     const { queue } = this.parts;
     const [first] = wanted;
     if (first === undefined) return 0;
-    const { waiting, active } = await queue.counts(first.kind);
-    if (waiting + active >= wanted.length) return 0;
+    if (this.looked % THOROUGH !== 0) {
+      const { waiting, active } = await queue.counts(first.kind);
+      if (waiting + active >= wanted.length) return 0;
+    }
     let added = 0;
     for (let from = 0; from < wanted.length; from += AT_ONCE) {
       const results = await Promise.all(wanted.slice(from, from + AT_ONCE).map(({ kind, data }) => enqueue(queue, kind, data)));
@@ -178,7 +188,11 @@ export class Reconciler {
     let last = '';
     for await (const [key] of below<Pointer>(store, COLLECTION.requestsWaiting, '')) {
       const name = key.slice(0, key.indexOf('/'));
-      if (name !== last && (await hasInput(name))) await inputArrived([name]);
+      // Bytes of that name may be no input of that request's model, however often it is looked at.
+      if (name !== last && this.chances.isDue(name) && (await hasInput(name))) {
+        this.chances.note(name);
+        await inputArrived([name]);
+      }
       last = name;
     }
   }

@@ -245,6 +245,9 @@ describe('the rounds', () => {
     }
     await reconciler.round();
     expect(arrived).toEqual([word('22')]);
+    // They wait on, since it is no input of their model: that needs no look every quarter of a minute.
+    await reconciler.round();
+    expect(arrived).toEqual([word('22')]);
   });
 
   it('begin at once, go on after a failure, and end when told', async () => {
@@ -267,4 +270,21 @@ describe('the rounds', () => {
     expect(rounds).toBe(ended);
     expect(await queue.counts('run')).toEqual({ waiting: 1, active: 0, dead: 0 });
   });
+});
+
+it('a lost proof is made though others wait in its place: some asked for over HTTP', async () => {
+  const { store, queue, reconciler } = setup();
+  await keep(store, request('1', { tier: 0 }));
+  await store.put(COLLECTION.proofs, proofId('1'), proof('1', 'queued'));
+  for (let i = 0; i < 3; i++) await queue.add({ id: `prove/job-${i}`, kind: 'prove', data: { proofId: `job-${i}` } });
+  let added = 0;
+  for (let round = 0; round < 4; round++) added += await reconciler.round();
+  expect(added).toBe(1);
+  // Lost once more, by a Redis that came back without its last second.
+  const { queue: emptied } = setup();
+  for (let i = 0; i < 3; i++) await emptied.add({ id: `prove/job-${i}`, kind: 'prove', data: { proofId: `job-${i}` } });
+  const log = createLog({ name: 'test', level: 'silent' });
+  const again = new Reconciler({ store, queue: emptied, log, hasInput: async () => false, inputArrived: async () => {} });
+  expect(await again.round()).toBe(1);
+  expect(await jobsIn(emptied)).toContain(`prove/${proofId('1')}`);
 });
