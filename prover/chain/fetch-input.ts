@@ -3,6 +3,7 @@ import type { Log } from '../../runtime/log.ts';
 import { fetchPublic } from '../../runtime/public-fetch.ts';
 import type { ServedModel } from '../models/catalog.ts';
 import type { InputStore } from '../records/inputs.ts';
+import { Chances } from './chances.ts';
 
 export interface InputFetcherParts {
   readonly inputs: InputStore;
@@ -11,25 +12,41 @@ export interface InputFetcherParts {
 }
 
 const AT_ONCE = 4;
+const MOST_WAITING = 4_096;
+/** Milliseconds. */
 const TIMEOUT = 20_000;
+const FIRST_PAUSE = 50_000;
 
-/** Fetches inputs from where requesters say they are. Strangers name the places: https, public addresses, bounded; bytes are checked by their hash. */
+interface Wanted {
+  readonly model: ServedModel;
+  /** Input root or commitment. */
+  readonly name: string;
+  readonly uri: string;
+}
+
+/**
+ * Fetches inputs from where requesters say they are. Strangers name the places: https, public addresses, bounded; bytes are checked by their
+ * hash. In the order in which they are asked for, and those that were not there after pauses that double, so that no number of places which
+ * do not answer keeps others from being asked.
+ */
 export class InputFetcher {
   private readonly parts: InputFetcherParts;
+  /** By name and place: who names a place where nothing is must not speak for others. */
+  private readonly waiting = new Map<string, Wanted>();
   private readonly running = new Map<string, Promise<void>>();
+  private readonly chances = new Chances(FIRST_PAUSE);
   private readonly abort = new AbortController();
 
   constructor(parts: InputFetcherParts) {
     this.parts = parts;
   }
 
-  /** Begins unless it is being fetched, or too much is; who waits for the input asks again. @param name input root or commitment */
+  /** Begins when there is room, unless it is too soon after a failure; who waits for the input asks again. @param name input root or commitment */
   fetch(model: ServedModel, name: string, uri: string): void {
-    if (this.running.has(name) || this.running.size >= AT_ONCE || this.abort.signal.aborted) return;
-    const run = this.run(model, name, uri)
-      .catch((error) => this.parts.log.info({ input: name, error }, 'the input of a request is not where it is said to be'))
-      .finally(() => this.running.delete(name));
-    this.running.set(name, run);
+    const key = `${name} ${uri}`;
+    if (this.running.has(key) || this.waiting.has(key) || this.waiting.size >= MOST_WAITING || !this.chances.isDue(key)) return;
+    this.waiting.set(key, { model, name, uri });
+    this.next();
   }
 
   async stop(): Promise<void> {
@@ -37,7 +54,22 @@ export class InputFetcher {
     await Promise.all(this.running.values());
   }
 
-  private async run(model: ServedModel, name: string, uri: string): Promise<void> {
+  private next(): void {
+    for (const [key, wanted] of this.waiting) {
+      if (this.running.size >= AT_ONCE || this.abort.signal.aborted) return;
+      this.waiting.delete(key);
+      const run = this.run(wanted)
+        .catch((error) => this.parts.log.info({ input: wanted.name, error }, 'the input of a request is not where it is said to be'))
+        .finally(() => {
+          this.chances.note(key);
+          this.running.delete(key);
+          this.next();
+        });
+      this.running.set(key, run);
+    }
+  }
+
+  private async run({ model, name, uri }: Wanted): Promise<void> {
     const { inputs, log, arrived } = this.parts;
     const mostBytes = listBytes(inputForms(model.program));
     const bytes = await fetchPublic(uri, { mostBytes, timeout: TIMEOUT }, this.abort.signal);

@@ -190,8 +190,8 @@ export class Reconciler {
       const name = key.slice(0, key.indexOf('/'));
       // Bytes of that name may be no input of that request's model, however often it is looked at.
       if (name !== last && this.chances.isDue(name) && (await hasInput(name))) {
-        this.chances.note(name);
         await inputArrived([name]);
+        this.chances.note(name);
       }
       last = name;
     }
