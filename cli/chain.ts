@@ -1,6 +1,6 @@
 import { type Deployment, parseDeployment } from '../contracts/client/deployment.ts';
 import { type Client, connectEndpoints } from '../contracts/client/rpc/connect.ts';
-import { AssayError } from '../core/errors.ts';
+import { AssayError, withFacts } from '../core/errors.ts';
 import { readInputText } from './files.ts';
 
 export type { Client };
@@ -33,13 +33,32 @@ export function deploymentFile(chainId: number): string {
   return `deployments/${chainId}.json`;
 }
 
-/** The deployment on the client's chain. @param file given by the user; `deployments/<chainId>.json` without one */
-export async function loadDeployment(client: Client, file: string | undefined): Promise<Deployment> {
+/**
+ * The deployment on the client's chain.
+ * @param given by the user; `deployments/<chainId>.json` without one
+ * @throws AssayError FILE_MISSING …, DEPLOYMENT_INVALID, CHAIN_MISMATCH; DEPLOYMENT_ABSENT where the chain does not hold it
+ */
+export async function loadDeployment(client: Client, given: string | undefined): Promise<Deployment> {
   const what = 'The deployment file';
-  const text = await readInputText(file ?? deploymentFile(client.chain.id), {
-    what,
-    limit: DEPLOYMENT_LIMIT,
-    fix: 'give --deployment the file that `assay deploy` wrote',
+  const file = given ?? deploymentFile(client.chain.id);
+  const text = await readInputText(file, { what, limit: DEPLOYMENT_LIMIT, fix: 'give --deployment the file that `assay deploy` wrote' });
+  const deployment = parsed(text, client, file);
+  // Another chain may have the same id: a fork, or a development chain that began anew.
+  const names = ['registry', 'vault', 'requests', 'board', 'channels'] as const;
+  const codes = await Promise.all(names.map((name) => client.getCode({ address: deployment[name] })));
+  const absent = names[codes.indexOf(undefined)];
+  if (absent === undefined) return deployment;
+  throw new AssayError(`There is no contract at the address of the ${absent}`, {
+    code: 'DEPLOYMENT_ABSENT',
+    facts: { chain: client.chain.id, address: deployment[absent], file },
+    fix: 'give the file that `assay deploy` wrote for this very chain, or the RPC address of that one',
   });
-  return parseDeployment(text, client.chain.id);
+}
+
+function parsed(text: string, client: Client, file: string): Deployment {
+  try {
+    return parseDeployment(text, client.chain.id);
+  } catch (error) {
+    throw withFacts(error, { file });
+  }
 }

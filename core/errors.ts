@@ -37,6 +37,13 @@ export class AssayError extends Error {
   }
 }
 
+/** The error with further facts, such as which file it is about; any other thrown value as it is. */
+export function withFacts(error: unknown, facts: ErrorFacts): unknown {
+  if (!(error instanceof AssayError)) return error;
+  const { message, code, fix } = error;
+  return new AssayError(message, { code, facts: { ...facts, ...error.facts }, ...(fix === undefined ? {} : { fix }), cause: error });
+}
+
 /** Throws unless the condition holds; for states that only a defect of ours can produce. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition)

@@ -89,7 +89,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       return drain(base.queue, parts.work ? WORKING : [], parts.chain ? SENDING : [], config.drainSeconds);
     });
     const models = base.catalog.all.map(({ modelId }) => modelId);
-    log.info({ role: config.role, url: server.url, owner: base.owner, models: models.length }, 'ready');
+    log.info({ url: server.url, owner: base.owner, models: models.length }, 'ready');
     return {
       role: config.role,
       url: server.url,

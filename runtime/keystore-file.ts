@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { privateKeyToAddress } from 'viem/accounts';
-import { AssayError } from '../core/errors.ts';
+import { AssayError, withFacts } from '../core/errors.ts';
 import { decryptKeystore, encryptKeystore } from './keystore.ts';
 
 /** Where a password comes from when no file is named; never from arguments, which other users of a machine can read. */
@@ -20,7 +20,12 @@ export interface KeystoreFile {
  * @throws AssayError KEYSTORE_INVALID, KEYSTORE_PASSWORD, KEYSTORE_PASSWORD_MISSING, FILE_UNUSABLE
  */
 export async function readKeystore({ file, passwordFile }: KeystoreFile): Promise<`0x${string}`> {
-  return decryptKeystore(await readSmall(file), await keystorePassword(passwordFile));
+  const [text, password] = [await readSmall(file), await keystorePassword(passwordFile)];
+  try {
+    return decryptKeystore(text, password);
+  } catch (error) {
+    throw withFacts(error, { file });
+  }
 }
 
 /** Writes a key encrypted, in a new file that its owner alone may read. @returns its address @throws AssayError FILE_UNUSABLE */
@@ -59,6 +64,10 @@ export function newPrivateKey(): `0x${string}` {
 export async function keystorePassword(file: string | undefined): Promise<string> {
   const given = file === undefined ? (process.env[PASSWORD_VARIABLE] ?? '') : (await readSmall(file)).replace(/\r?\n$/, '');
   if (given !== '') return given;
+  if (file !== undefined) {
+    const fix = 'write the password into it, or leave the file out and set ASSAY_KEYSTORE_PASSWORD';
+    throw new AssayError("The file of the keystore's password is empty", { code: 'KEYSTORE_PASSWORD_MISSING', facts: { file }, fix });
+  }
   throw new AssayError('The password of the keystore is missing', {
     code: 'KEYSTORE_PASSWORD_MISSING',
     facts: { variable: PASSWORD_VARIABLE },

@@ -3,6 +3,7 @@ import { privateKeyToAddress } from 'viem/accounts';
 import type { Deployment } from '../../contracts/client/deployment.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
+import { whyUnanswered } from '../../contracts/client/rpc/why.ts';
 import type { NodeConfig } from '../../prover/configuration/config.ts';
 import { DEVELOPMENT_CHAIN } from '../../runtime/configuration.ts';
 import { hotKey } from '../accounts.ts';
@@ -80,25 +81,14 @@ async function checkEndpoint(report: Report, url: string, what: string): Promise
       );
     }
     return { chainId, number };
-  } catch {
-    report.fail(what, `${host} does not answer`, 'check the address and that the endpoint runs');
+  } catch (error) {
+    report.fail(what, `${host} does not answer: ${whyUnanswered(error)}`, 'check the address, and that the endpoint runs');
     return undefined;
   }
 }
 
 async function checkDeployment(report: Report, client: Client, file: string | undefined): Promise<Deployment | undefined> {
   const deployment = await loadDeployment(client, file);
-  for (const name of ['registry', 'vault', 'requests', 'board', 'channels'] as const) {
-    const address = deployment[name];
-    if ((await client.getCode({ address })) === undefined) {
-      report.fail(
-        'deployment',
-        `there is no contract at ${address} (${name})`,
-        'give the file that `assay deploy` wrote for this very chain',
-      );
-      return undefined;
-    }
-  }
   const vault = await client.readContract({ address: deployment.board, abi: claimBoardAbi, functionName: 'VAULT' });
   if (!isAddressEqual(vault, deployment.vault)) {
     report.fail('deployment', 'board and vault are not of one deployment', 'give the file that `assay deploy` wrote');

@@ -37,7 +37,7 @@ export function parseDeployment(text: string, chainId: number): Deployment {
   if (parsed.data.chainId !== chainId) {
     throw new AssayError('The deployment file is for another chain', {
       code: 'CHAIN_MISMATCH',
-      facts: { file: parsed.data.chainId, chain: chainId },
+      facts: { deployedOn: parsed.data.chainId, chain: chainId },
       fix: 'give the deployment file of this chain, or the RPC address of that one',
     });
   }

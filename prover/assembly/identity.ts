@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Hash } from '../../core/brand.ts';
 import { AssayError } from '../../core/errors.ts';
 import { type ModelRecord, modelRecord } from '../../core/program/identity.ts';
-import type { Log } from '../../runtime/log.ts';
+import { type Log, revertOf } from '../../runtime/log.ts';
 import type { NodeChain } from '../chain/chain.ts';
 import type { BindToRecord } from '../models/catalog.ts';
 import { load } from '../records/documents.ts';
@@ -81,12 +81,21 @@ export function recordDocument(record: Awaited<ReturnType<NodeChain['record']>> 
 /** Binds programs to the registry itself, and leaves what it said for workers, where there is a store. */
 export function bindToChain(chain: Pick<NodeChain, 'record'>, store?: Store): BindToRecord {
   return async (modelId, program) => {
-    const record = await chain.record(modelId as Hex);
+    const record = await chain.record(modelId as Hex).catch((error: unknown) => Promise.reject(unregistered(error)));
     const document = recordDocument(record);
     requireSame(program, document);
     await store?.put(`${COLLECTION}-models`, modelId, document);
     return { inputForm: record.inputForm };
   };
+}
+
+function unregistered(error: unknown): unknown {
+  if (revertOf(error) !== 'UnknownModel') return error;
+  return new AssayError('No model of that id is registered', {
+    code: 'MODEL_UNREGISTERED',
+    fix: 'correct the id, or register the folder with `assay register`, which prints it; see that the deployment is the one meant',
+    cause: error,
+  });
 }
 
 /** Binds programs to what the process with a chain left in the store. @throws AssayError CHAIN_ROLE_MISSING, MODEL_MISMATCH */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Hash } from '../../core/brand.ts';
-import { AssayError } from '../../core/errors.ts';
+import { withFacts } from '../../core/errors.ts';
 import { keccak256, toHash } from '../../core/keccak.ts';
 import type { Program, TensorInterface } from '../../core/program/types.ts';
 import { inputForms, listBytes } from '../../core/tensor-list.ts';
@@ -82,13 +82,7 @@ async function openServed(modelId: Hash, directory: string, bind: BindToRecord, 
     };
   } catch (error) {
     await session?.close();
-    if (!(error instanceof AssayError)) throw error;
-    throw new AssayError(error.message, {
-      code: error.code,
-      facts: { modelId, directory, ...error.facts },
-      ...(error.fix === undefined ? {} : { fix: error.fix }),
-      cause: error,
-    });
+    throw withFacts(error, { modelId, directory });
   }
 }
 

@@ -65,6 +65,11 @@ describe('assay node check', () => {
     ['a Redis where nothing listens', 'redis', () => ({ redis: 'redis://:hunter2@127.0.0.1:9' })],
     ['a PostgreSQL where nothing listens', 'postgresql', () => ({ database: 'postgres://assay:hunter2@127.0.0.1:9/assay' })],
     ['a deployment without code', 'deployment', () => ({ deployment: changed({ board: zeroAddress.replace(/0$/, '7') }) })],
+    [
+      'a model that nobody registered',
+      'model',
+      () => ({ models: [{ modelId: `0x${'7'.repeat(64)}`, directory: network.modelDirectory }] }),
+    ],
     ['a deployment of another chain', 'deployment', () => ({ deployment: changed({ chainId: 5 }) })],
     ['a deployment of mixed origin', 'deployment', () => ({ deployment: changed({ vault: network.deployment.registry }) })],
     ['a keystore that is none', 'key', () => ({ keystore: { file: deployment, passwordFile: deployment } })],

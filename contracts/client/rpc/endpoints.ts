@@ -3,6 +3,7 @@ import { createTransport, type Hex, hexToBigInt, keccak256, type Transport } fro
 import { AssayError } from '../../../core/errors.ts';
 import { Endpoint, EndpointFailed, type RpcCall } from './endpoint.ts';
 import { canonical, isDifferent, mergeLogs } from './merge.ts';
+import { whyUnanswered } from './why.ts';
 
 /** What operators want to know of endpoints; told as it happens. */
 export interface EndpointEvent {
@@ -52,9 +53,10 @@ export class Endpoints {
     this.compareEvery = options.compareEvery ?? 15_000;
   }
 
-  /** Hears of failures and alarms from now on; one listener. */
+  /** Hears of failures and alarms from now on, and of what is aside already; one listener. */
   listen(listener: (event: EndpointEvent) => void): void {
     this.listener = listener;
+    for (const endpoint of this.all) if (endpoint.aside !== undefined) this.tell('aside', endpoint, endpoint.aside);
   }
 
   /** @param careful answers that two endpoints give alike, where there are two */
@@ -289,7 +291,7 @@ function unreachable(all: readonly Endpoint[], cause: unknown): AssayError {
   return new AssayError('The chain does not answer', {
     code: 'CHAIN_UNREACHABLE',
     // Not the whole addresses: their paths may be API keys.
-    facts: { endpoints: all.map(({ host }) => host).join(', ') },
+    facts: { endpoints: all.map(({ host }) => host).join(', '), reason: whyUnanswered(cause) },
     fix: 'check the RPC addresses, and that the chain runs',
     cause,
   });
