@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { AssayError } from '../../core/errors.ts';
 import { type ChannelDocument, chainTime, checked } from '../records/documents.ts';
 import { type CoverageDocument, coverageDocument, HTTP_COLLECTION } from '../records/http-documents.ts';
@@ -44,10 +45,11 @@ export class Coverage {
     const wall = Math.floor(Date.now() / 1000);
     const chain = await chainTime(store);
     const expiry = this.expiry(known, Math.max(wall, chain));
+    const floor = nonceFloor(Date.now());
     let backing: Backing | undefined;
     await store.update<CoverageDocument>(HTTP_COLLECTION.coverage, channel, (found) => {
       const before = found === undefined ? NONE : checked(coverageDocument, HTTP_COLLECTION.coverage, channel, found);
-      const next = drawn(before, { channel: known, coverage, expiry, wall, chain });
+      const next = drawn(before, { channel: known, coverage, expiry, wall, chain, floor });
       backing = next?.backing;
       return next?.document;
     });
@@ -81,6 +83,16 @@ export class Coverage {
 
 const NONE: CoverageDocument = { nonce: '0', drawn: [] };
 
+const NONCES_A_MILLISECOND = 1_000_000;
+
+/**
+ * Nonces begin at this machine's clock, and anywhere within its millisecond: so not even a store that came back from an old copy gives one
+ * twice, nor do two machines that hold the same key by mistake and know nothing of each other. @param now unix milliseconds
+ */
+export function nonceFloor(now: number): bigint {
+  return BigInt(now) * BigInt(NONCES_A_MILLISECOND) + BigInt(randomInt(NONCES_A_MILLISECOND));
+}
+
 interface Draw {
   readonly channel: ChannelDocument;
   readonly coverage: bigint;
@@ -88,24 +100,24 @@ interface Draw {
   /** This machine's time and the chain's, unix seconds; the chain's is 0 before it was seen. */
   readonly wall: number;
   readonly chain: number;
+  /** Least nonce that is given now (`nonceFloor`). */
+  readonly floor: bigint;
 }
 
 /**
  * One receipt's share of a channel; undefined where the lock does not cover it. Pure.
  *
  * Coverage counts until both clocks say that it expired some time ago. Open claims hold their part of the lock beside it, so that a receipt which was
- * opened counts twice until it expires: too much, never too little. Nonces rise, and are never below the microseconds of this
- * machine's clock: so not even a store that came back from an old copy gives one twice.
+ * opened counts twice until it expires: too much, never too little. Nonces rise, and are never below `floor`.
  */
 export function drawn(
   before: CoverageDocument,
-  { channel, coverage, expiry, wall, chain }: Draw,
+  { channel, coverage, expiry, wall, chain, floor }: Draw,
 ): { readonly document: CoverageDocument; readonly backing: Backing } | undefined {
   const unexpired = before.drawn.filter((one) => one.expiry + MARGIN_SECONDS >= Math.min(wall, chain));
   const outstanding = unexpired.reduce((sum, one) => sum + BigInt(one.coverage), coverage);
   if (outstanding > BigInt(channel.lock) - BigInt(channel.disputed)) return undefined;
   const last = BigInt(before.nonce);
-  const floor = BigInt(wall) * 1_000_000n;
   const nonce = last >= floor ? last + 1n : floor;
   const others = unexpired.filter((one) => one.expiry !== expiry);
   const same = unexpired.filter((one) => one.expiry === expiry).reduce((sum, one) => sum + BigInt(one.coverage), coverage);

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AnswerView, answerSchema, errorSchema } from '../../prover/http/schemas.ts';
 import { COLLECTION } from '../../prover/records/documents.ts';
 import type { CoverageDocument } from '../../prover/records/http-documents.ts';
-import { drawn, MARGIN_SECONDS } from '../../prover/service/coverage.ts';
+import { drawn, MARGIN_SECONDS, nonceFloor } from '../../prover/service/coverage.ts';
 import { apiKey, type HttpNode, keysOf, startHttpNode } from '../support/http-node.ts';
 
 const CUSTOMER = `0x${'c0'.repeat(20)}`;
@@ -81,7 +81,7 @@ describe('an idempotency key', () => {
 describe('a share of a channel', () => {
   const channel = { channel: CHANNEL, customer: CUSTOMER, lock: '100', disputed: '0', expiry: 5_000 };
   const none: CoverageDocument = { nonce: '0', drawn: [] };
-  const draw = { channel, coverage: 40n, expiry: 1_000, wall: 500, chain: 500 };
+  const draw = { channel, coverage: 40n, expiry: 1_000, wall: 500, chain: 500, floor: 500_000n };
 
   it('fits into what the lock has left, and not one wei more', () => {
     expect(drawn(none, { ...draw, coverage: 100n })?.backing.outstanding).toBe(100n);
@@ -112,7 +112,7 @@ describe('a share of a channel', () => {
           wall += pass;
           chain = Math.max(chain, wall - lag);
           const expiry = wall + 300;
-          const next = drawn(document, { channel, coverage, expiry, wall, chain });
+          const next = drawn(document, { channel, coverage, expiry, wall, chain, floor: nonceFloor(1_000 * wall) });
           const live = given.filter((one) => one.expiry + MARGIN_SECONDS >= chain).reduce((sum, one) => sum + one.coverage, 0n);
           expect(next === undefined).toBe(live + coverage > 100n);
           if (next === undefined) continue;
@@ -127,11 +127,18 @@ describe('a share of a channel', () => {
   });
 
   it('has another nonce also where the store came back from an old copy, or the clock went back', () => {
-    const before = drawn(none, { ...draw, wall: 900 })!;
-    const restored = drawn(none, { ...draw, wall: 901 })!;
+    const before = drawn(none, { ...draw, floor: nonceFloor(900_000) })!;
+    const restored = drawn(none, { ...draw, floor: nonceFloor(900_001) })!;
     expect(restored.backing.nonce).toBeGreaterThan(before.backing.nonce);
-    const earlier = drawn(before.document, { ...draw, wall: 100 })!;
+    const earlier = drawn(before.document, { ...draw, floor: nonceFloor(100_000) })!;
     expect(earlier.backing.nonce).toBe(before.backing.nonce + 1n);
+  });
+
+  it('has another nonce on each of two machines that hold one key and know nothing of each other, in the same millisecond', () => {
+    const now = Date.now();
+    const nonces = Array.from({ length: 20 }, () => drawn(none, { ...draw, floor: nonceFloor(now) })!.backing.nonce);
+    expect(new Set(nonces).size).toBeGreaterThan(18);
+    expect(nonces.every((nonce) => nonce < 2n ** 64n)).toBe(true);
   });
 });
 
