@@ -54,6 +54,18 @@ export function createMetrics(): NodeMetrics {
     new Counter({ name: `assay_${name}`, help, labelNames, registers });
   const gauge = <Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Gauge<Label> =>
     new Gauge({ name: `assay_${name}`, help, labelNames, registers });
+  /** Of which a process may know nothing: it tells no value before it has one, for a zero would raise alarms. */
+  const known = (name: string, help: string): Gauge => {
+    const made = gauge(name, help);
+    made.remove();
+    return made;
+  };
+  /** Begins at zero under each value of its label: Prometheus sees no increase in what was not there before. */
+  const event = <Label extends string>(name: string, help: string, label: Label, values: readonly string[]): Counter<Label> => {
+    const made = counter(name, help, [label]);
+    for (const value of values) made.inc({ [label]: value } as Record<Label, string>, 0);
+    return made;
+  };
   const histogram = <Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Histogram<Label> =>
     new Histogram({ name: `assay_${name}`, help, labelNames, registers, buckets: SECONDS });
   collectDefaultMetrics({ register: registry });
@@ -65,17 +77,17 @@ export function createMetrics(): NodeMetrics {
     receiptSeconds: histogram('receipt_seconds', 'Seconds that hashing and signing a receipt took'),
     proofs: counter('proofs_total', 'Proofs that ended', ['result']),
     proofSeconds: histogram('proof_seconds', 'Seconds of one proof'),
-    claims: counter('claims_total', 'Claims of this node', ['event']),
-    openClaims: gauge('open_claims', 'Claims that are not final'),
-    demands: counter('demands_total', 'Demands on claims of this node', ['event']),
+    claims: event('claims_total', 'Claims of this node', 'event', ['sent', 'final', 'faulted']),
+    openClaims: known('open_claims', 'Claims that are not final'),
+    demands: event('demands_total', 'Demands on claims of this node', 'event', ['seen', 'answered', 'missed']),
     clockSeconds: gauge('clock_seconds', 'Seconds to the nearest deadline', ['clock']),
     lockedWei: gauge('locked_wei', 'Stake locked, wei', ['liability']),
-    freeStakeWei: gauge('free_stake_wei', 'Stake that is free, wei'),
+    freeStakeWei: known('free_stake_wei', 'Stake that is free, wei'),
     gasSpentWei: counter('gas_spent_wei_total', 'Paid for gas, wei', ['purpose']),
     earningsWei: counter('earnings_wei_total', 'Earned, wei', ['source']),
-    chainBlock: gauge('chain_block', 'Last block that was handled'),
+    chainBlock: known('chain_block', 'Last block that was handled'),
     rpcFailures: counter('rpc_failures_total', 'RPC calls that failed', ['endpoint']),
-    alarms: counter('alarms_total', 'Alarms raised', ['reason']),
+    alarms: event('alarms_total', 'Alarms raised', 'reason', ['demand', 'stake', 'rpc', 'request', 'keys']),
     httpSeconds: histogram('http_seconds', 'Seconds of one HTTP request', ['route', 'status']),
     httpActive: gauge('http_active', 'HTTP requests in progress'),
     text: () => registry.metrics(),

@@ -204,6 +204,22 @@ describe('what Prometheus is told', () => {
     },
   );
 
+  it('no alert fires for what a process of another role never looks at', async () => {
+    const samples = (await createMetrics().text()).split('\n');
+    const gauges = samples.flatMap((line) => /^# TYPE (assay_\w+) gauge$/.exec(line)?.[1] ?? []);
+    const asked = gauges.filter((name) => rules.some(({ expr }) => expr.includes(name)));
+    expect(asked.length).toBeGreaterThan(3);
+    for (const name of asked) expect(samples.filter((line) => new RegExp(`^${name}[ {]`).test(line))).toEqual([]);
+  });
+
+  it('every increase that an alert asks for is one from zero, the first included', async () => {
+    const text = await createMetrics().text();
+    const increases = rules.flatMap(({ expr }) => [...expr.matchAll(/increase\((assay_\w+)(\{[^}]*\})?\[/g)]);
+    expect(increases.length).toBeGreaterThan(2);
+    for (const [, name, labels] of increases) expect(text).toMatch(new RegExp(`^${name}${labels ?? '\\{.+\\}'} 0$`, 'm'));
+    for (const reason of ['demand', 'stake', 'rpc', 'request', 'keys']) expect(text).toContain(`assay_alarms_total{reason="${reason}"} 0`);
+  });
+
   it('is scraped from where the compose file runs nodes', () => {
     const scrape = parse(text('prometheus/prometheus.yml')) as {
       scrape_configs: { dns_sd_configs: { names: string[]; port: number }[] }[];
