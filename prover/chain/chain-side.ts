@@ -121,7 +121,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   new Submitter({ store, queue, chain, catalog, inputs, checks, log }).start();
   const pulse = new HeadPulse({ patience: await patienceFor(chain.client), log, metrics });
   const { requestSeconds: keepSeconds } = parts.retention;
-  const history = new HistoryPruner({ store, keepSeconds, isOpen: takeUp, log });
+  const history = new HistoryPruner({ store, queue, keepSeconds, isOpen: takeUp, log });
   const retention = new Retention({ store, pruner, history, log, ...parts.retention });
   // Not before all that happened meanwhile is known: a claim of ours among it needs bytes that nothing else holds any more.
   const stopFollowing = startFollowing(parts, watcher, pulse, () => retention.start());

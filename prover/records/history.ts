@@ -1,6 +1,8 @@
 import { AssayError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
+import type { Queue } from '../queue/port.ts';
 import type { Store } from '../store/port.ts';
+import { type JobKind, jobOf } from '../work/jobs.ts';
 import {
   below,
   type ClaimDocument,
@@ -30,11 +32,16 @@ export interface HistoryPrunerParts {
   readonly keepSeconds: number;
   /** Asks the chain whether a claim is ours and not over, and takes it up again where it is. */
   isOpen(claimId: string): Promise<boolean>;
+  /** Loses the dead letters of what is removed. */
+  readonly queue: Pick<Queue, 'counts' | 'remove'>;
   readonly log: Log;
 }
 
 /** Most requests that are looked at in one go: each claim among them is one question to the chain. */
 const PAGE = 32;
+/** Jobs that a request makes. */
+const OF_REQUESTS = ['run', 'claim', 'prove', 'fulfil'] as const satisfies readonly JobKind[];
+type OfRequest = (typeof OF_REQUESTS)[number];
 /** Seconds until what was still needed is looked at again. */
 const AGAIN = 24 * 3600;
 
@@ -61,11 +68,19 @@ export class HistoryPruner {
     const end = orderedId(String(before));
     const page = await store.list<Pointer>(COLLECTION.requestsByTime, { limit: PAGE });
     const due = page.filter(([key]) => key < end);
-    await Promise.all(due.map(([key, { id }]) => this.look(key, id, before)));
+    if (due.length === 0) return false;
+    const dead = await this.kindsWithDead();
+    await Promise.all(due.map(([key, { id }]) => this.look(key, id, before, dead)));
     return due.length === PAGE;
   }
 
-  private async look(key: string, id: string, before: number): Promise<void> {
+  private async kindsWithDead(): Promise<OfRequest[]> {
+    const { queue } = this.parts;
+    const counts = await Promise.all(OF_REQUESTS.map((kind) => queue.counts(kind)));
+    return OF_REQUESTS.filter((_, i) => counts[i]!.dead > 0);
+  }
+
+  private async look(key: string, id: string, before: number, dead: readonly OfRequest[]): Promise<void> {
     const { store, log } = this.parts;
     const last = await this.lastSecond(id, before).catch((error: unknown) => {
       // What cannot be read must not keep the others; what cannot be asked now is asked in the next round.
@@ -73,7 +88,7 @@ export class HistoryPruner {
       log.warn({ claim: id, error }, 'what is remembered of an old request cannot be read; it is kept');
       return before + AGAIN;
     });
-    if (last === undefined) await this.remove(id);
+    if (last === undefined) await this.remove(id, dead);
     else await noteInHistory(store, id, last);
     await store.remove(COLLECTION.requestsByTime, key);
   }
@@ -103,8 +118,12 @@ export class HistoryPruner {
     return (await Promise.all(pointers)).some((pointer) => pointer !== undefined);
   }
 
-  private async remove(id: string): Promise<void> {
-    const { store, log } = this.parts;
+  /** @param dead kinds of jobs of which there are dead letters */
+  private async remove(id: string, dead: readonly OfRequest[]): Promise<void> {
+    const { store, queue, log } = this.parts;
+    const requestId = id.replace(/^0+(?=[0-9])/, '');
+    const jobs = dead.map((kind) => (kind === 'prove' ? jobOf(kind, { proofId: proofId(id) }) : jobOf(kind, { requestId })));
+    for (const { kind, id: job } of jobs) await queue.remove(kind, job);
     await store.remove(COLLECTION.claims, id);
     await store.remove(COLLECTION.proofs, proofId(id));
     await store.remove(COLLECTION.requests, id);

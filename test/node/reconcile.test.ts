@@ -21,6 +21,7 @@ import type { Store } from '../../prover/store/port.ts';
 import type { JobKind } from '../../prover/work/jobs.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory } from '../../runtime/state-directory.ts';
+import { DAY, retentionOf } from '../support/retention.ts';
 
 const ending: (() => Promise<void>)[] = [];
 const KINDS: readonly JobKind[] = ['run', 'claim', 'prove', 'fulfil'];
@@ -145,6 +146,26 @@ describe('a queue that lost everything', () => {
 });
 
 describe('what failed too often', () => {
+  it('is forgotten with its request, days after nobody can answer it any more; that of others is kept', async () => {
+    const { store, queue } = setup();
+    const names = ['run/1', 'claim/1', 'fulfil/1', `prove/${proofId('1')}`, 'run/11', `prove/job-1`];
+    for (const id of names) await queue.add({ id, kind: id.split('/')[0]!, data: {}, attempts: 1 });
+    for (const kind of KINDS) queue.work(kind, 1, () => Promise.reject(new Error('poison')));
+    const dead = async (): Promise<string[]> => (await Promise.all(KINDS.map((kind) => queue.dead(kind)))).flat().map(({ id }) => id);
+    await expect.poll(dead, { timeout: 10_000 }).toHaveLength(6);
+    await noteInHistory(store, orderedId('1'), 1_000);
+    await store.put(COLLECTION.requests, orderedId('1'), request('1', { state: 'passed' }));
+    for (const [second, left] of [
+      [1_000 + 30 * DAY, 6],
+      [1_001 + 30 * DAY, 2],
+    ] as const) {
+      await noteChainTime(store, second);
+      await retentionOf(store, undefined, queue).round(second);
+      expect(await dead()).toHaveLength(left);
+    }
+    expect((await dead()).sort()).toEqual(['prove/job-1', 'run/11']);
+  });
+
   it('is tried again while its request can be answered: at once, and after pauses that double', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
