@@ -5,6 +5,7 @@ import type { NodeConfig } from '../configuration/config.ts';
 import { followApiKeys } from '../http/key-file.ts';
 import { type RunningServer, startOperations, startServer } from '../http/server.ts';
 import type { NodeMetrics } from '../metrics.ts';
+import { ModelChecks } from '../models/differential.ts';
 import { createService, type HttpService, refreshGauges } from '../service/service.ts';
 import type { ReceiptSigner } from '../service/signer.ts';
 import { enqueue } from '../work/jobs.ts';
@@ -30,6 +31,7 @@ export async function startApi(parts: ApiParts): Promise<{ readonly server: Runn
   const { config, base, opened, side, signer, metrics, log } = parts;
   const { store, queue, catalog, inputs, material, owner } = base;
   const followed = config.apiKeys === undefined ? undefined : followApiKeys(config.apiKeys, { log, metrics });
+  const checks = new ModelChecks({ client: opened.chain.client, board: opened.addresses.board });
   const service = createService({
     ...{ owner, account: opened.account, signer, chain: opened.chain, store, queue, catalog, inputs, metrics, fault: config.fault },
     traces: material.traces,
@@ -39,6 +41,7 @@ export async function startApi(parts: ApiParts): Promise<{ readonly server: Runn
       // The process of the role chain knows what waits for it.
       for (const name of names) if (name !== null) await enqueue(queue, 'input', { name });
     },
+    checked: (model) => checks.of(model),
     reasonsNotReady: () => reasonsNotReady(base, side),
   });
   const { host, port, requestsPerMinute, corsOrigins, trustedProxies } = config;
@@ -48,9 +51,9 @@ export async function startApi(parts: ApiParts): Promise<{ readonly server: Runn
     service,
     server: {
       ...server,
-      close: () => {
+      close: async () => {
         followed?.close();
-        return server.close();
+        await Promise.all([checks.close(), server.close()]);
       },
     },
   };

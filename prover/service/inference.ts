@@ -22,6 +22,8 @@ export interface InferenceParts {
   readonly maker: ReceiptMaker;
   /** Undefined where no channels are served: every receipt is unsecured. */
   readonly coverage: Coverage | undefined;
+  /** Holds a model to the step code of the chain: a receipt that stake answers for is a claim. */
+  readonly checked: (model: ServedModel) => Promise<unknown>;
   readonly idempotency: Idempotency;
   readonly fault: FaultPlan | undefined;
   readonly metrics: NodeMetrics;
@@ -63,6 +65,7 @@ export class Inference {
     const { store, inputs, maker, coverage, metrics, fault: plan } = this.parts;
     const { caller, modelId, input, channel } = question;
     if (channel !== undefined && coverage === undefined) throw channelsMissing();
+    if (channel !== undefined) await this.parts.checked(model);
     const started = performance.now();
     const ran = await answerInput(model, input, plan);
     const done = performance.now();

@@ -6,7 +6,7 @@ import type { Trace } from '../../core/trace.ts';
 import type { NodeChain } from '../chain/chain.ts';
 import type { NodeService } from '../http/service.ts';
 import { createMetrics, type NodeMetrics } from '../metrics.ts';
-import { type Catalog, offerOf } from '../models/catalog.ts';
+import { type Catalog, offerOf, type ServedModel } from '../models/catalog.ts';
 import type { FaultPlan } from '../models/run.ts';
 import type { TraceCache } from '../models/traces.ts';
 import type { Queue } from '../queue/port.ts';
@@ -46,6 +46,11 @@ export interface ServiceParts {
   inputArrived(names: readonly (string | null)[]): Promise<void>;
   /** Wei below which a receipt on a model cannot be opened; asked of the board unless given. */
   minimumCoverage?(modelId: string): Promise<bigint>;
+  /**
+   * Resolves when a model computes what the step code of the chain does; awaited before a receipt that stake answers for.
+   * @throws AssayError STEP_DIFFERS
+   */
+  checked?(model: ServedModel): Promise<unknown>;
   /** Seconds for which a receipt of a coverage channel can be opened; a day unless told. */
   readonly receiptSeconds?: number;
   /** Proofs that may wait (256); the next is refused. */
@@ -70,7 +75,8 @@ export function createService(parts: ServiceParts): HttpService {
   const idempotency = new Idempotency(store);
   const minimumCoverage = cached(30_000, (modelId) => parts.minimumCoverage?.(modelId) ?? readMinimumCoverage(chain, modelId as Hex));
   const coverage = new Coverage({ store, minimumCoverage, receiptSeconds: parts.receiptSeconds ?? 86_400 });
-  const inference = new Inference({ store, catalog, inputs, maker, coverage, idempotency, fault, metrics });
+  const checked = (model: ServedModel): Promise<unknown> => parts.checked?.(model) ?? Promise.resolve();
+  const inference = new Inference({ store, catalog, inputs, maker, coverage, checked, idempotency, fault, metrics });
   const mostWaiting = parts.mostWaitingProofs ?? 256;
   const proofs = new ProofJobs({ store, queue, catalog, inputs, idempotency, owner, chainId, requests, mostWaiting });
   const claimOf = (claimId: string): Promise<ClaimDocument | undefined> => load(store, claimSchema, COLLECTION.claims, orderedId(claimId));

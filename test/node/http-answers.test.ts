@@ -5,9 +5,10 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AssayError } from '../../core/errors.ts';
 import { type AnswerView, answerSchema, errorSchema } from '../../prover/http/schemas.ts';
 import { COLLECTION } from '../../prover/records/documents.ts';
-import type { CoverageDocument } from '../../prover/records/http-documents.ts';
+import { type CoverageDocument, HTTP_COLLECTION } from '../../prover/records/http-documents.ts';
 import { drawn, MARGIN_SECONDS, nonceFloor } from '../../prover/service/coverage.ts';
 import { apiKey, type HttpNode, keysOf, startHttpNode } from '../support/http-node.ts';
 
@@ -207,6 +208,26 @@ describe('a receipt on a coverage channel', () => {
     expect(await refusal(await ask(`&channel=${short}`))).toEqual([409, 'CHANNEL_EXHAUSTED']);
     await node.store.put(COLLECTION.channels, short, { ...channel, channel: short, expiry: now + 600 });
     expect((await answer(await ask(`&channel=${short}`))).receipt.expiry).toBe(String(now + 600));
+  });
+});
+
+describe('a model that this machine computes otherwise than the chain', () => {
+  it('gets no receipt that stake answers for, and draws nothing; others are signed', async () => {
+    const differs = new AssayError('not what the chain computes', { code: 'STEP_DIFFERS' });
+    const keys = keysOf(apiKey('customer', { id: 'customer', customer: CUSTOMER }));
+    const node = await startHttpNode({ server: { keys }, service: { checked: () => Promise.reject(differs) } });
+    try {
+      const seconds = Math.floor(Date.now() / 1000);
+      const channel = { channel: CHANNEL, customer: CUSTOMER, lock: '100000', disputed: '0', expiry: seconds + 50_000 };
+      await node.store.put(COLLECTION.channels, CHANNEL, channel);
+      const ask = (query: string) =>
+        node.send('POST', `/v1/infer?modelId=${node.modelId}${query}`, node.input(1), { authorization: 'Bearer customer' });
+      expect(await refusal(await ask(`&channel=${CHANNEL}`))).toEqual([503, 'STEP_DIFFERS']);
+      expect(await node.store.list(HTTP_COLLECTION.coverage)).toEqual([]);
+      expect((await answer(await ask(''))).backing).toBe('unsecured');
+    } finally {
+      await node.close();
+    }
   });
 });
 

@@ -39,7 +39,16 @@ export function addInferRoutes(server: FastifyInstance, service: NodeService, li
     },
     errors: [
       ...['HTTP_UNAUTHORIZED', 'HTTP_FORBIDDEN', 'HTTP_NOT_FOUND', 'HTTP_BODY_TOO_LARGE', 'HTTP_TYPE', 'TENSOR_SIZE', 'INPUT_VALUES'],
-      ...['INPUT_RANGE', 'TIER_MISSING', 'IDEMPOTENCY_CONFLICT', 'CHANNEL_REFUSED', 'CHANNEL_EXHAUSTED', 'COVERAGE_REFUSED', 'NODE_BUSY'],
+      ...[
+        'INPUT_RANGE',
+        'TIER_MISSING',
+        'IDEMPOTENCY_CONFLICT',
+        'CHANNEL_REFUSED',
+        'CHANNEL_EXHAUSTED',
+        'COVERAGE_REFUSED',
+        'STEP_DIFFERS',
+      ],
+      'NODE_BUSY',
     ],
     handler: async ({ query, json, bytes }, request, reply) => {
       const modelId = json?.modelId ?? query.modelId;
