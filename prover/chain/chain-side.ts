@@ -110,12 +110,12 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
   });
   const collector = new Collector({ owner, till: chain.till, every: parts.collectSeconds, log, metrics });
   const watcher = new Watcher({ owner, store, chain, desk, claims, defender, finalizer, channels, collector, ends, log });
-  await claims.checkDefences();
   await checkConfirmations(parts, clocks.response);
   // Chain time, before events of the past are judged by it.
   await watcher.onHead((await chain.client.getBlock()).timestamp);
   // Defending comes first; then what a restart left in the queue; then what is new.
   defender.start();
+  const stopChecking = checkDefences(claims, log);
   const checks = new ModelChecks({ client: chain.client, board: chain.addresses.board });
   checkAll(checks, catalog, log);
   new Submitter({ store, queue, chain, catalog, inputs, checks, log }).start();
@@ -139,6 +139,7 @@ export async function startChainSide(parts: ChainSideParts): Promise<ChainSide> 
       await reconciler.stop();
       await retention.stop();
       await checks.close();
+      await stopChecking();
       await stopFollowing();
       await watcher.idle();
       await defender.stop();
@@ -180,6 +181,16 @@ function watchEndpoints({ chain, log, metrics }: ChainSideParts): void {
       log.error({ endpoint, host, why }, kind === 'aside' ? 'an RPC endpoint is put aside' : 'RPC endpoints say different things');
     }
   });
+}
+
+/** Beside all else: where many claims are open, no demand waits until each was looked at. */
+function checkDefences(claims: ClaimBook, log: Log): () => Promise<void> {
+  const abort = new AbortController();
+  const checking = claims.checkDefences(abort.signal).catch((error) => log.warn({ error }, 'not every open claim could be looked at'));
+  return () => {
+    abort.abort();
+    return checking;
+  };
 }
 
 /** Begins the checks that the first claims would wait for. */

@@ -80,10 +80,11 @@ export class ClaimBook {
     return this.opened(claimId, known?.output ?? '0x');
   }
 
-  /** At a start: every open claim, held against what is needed to defend it. */
-  async checkDefences(): Promise<void> {
+  /** At a start: every open claim, held against what is needed to defend it. Cost: a hash of each one's input. */
+  async checkDefences(signal: AbortSignal): Promise<void> {
     const { store } = this.parts;
     for await (const [, { id }] of below<Pointer>(store, COLLECTION.claimsOpen, '')) {
+      if (signal.aborted) return;
       const claim = await load(store, claimSchema, COLLECTION.claims, id);
       if (claim?.state === 'open') await this.checkDefence(claim.claimId, { modelId: claim.modelId, inputRoot: claim.input });
     }
