@@ -1,6 +1,7 @@
 import type { Hash } from '../../core/brand.ts';
 import { inputForms, listBytes, listRootOfBytes } from '../../core/tensor-list.ts';
 import type { ArtifactStore } from '../../runtime/artifacts.ts';
+import { Gate } from '../http/gate.ts';
 import type { ServedModel } from '../models/catalog.ts';
 import type { Store } from '../store/port.ts';
 import { chainTime, type RequestDocument } from './documents.ts';
@@ -12,10 +13,14 @@ const COMMITMENT = 2;
 /** What of a model says how inputs are named. */
 type Named = Pick<ServedModel, 'program' | 'inputForm'>;
 
+/** One at a time: strangers may have any number computed, and each turn of one is a turn that clocks and locks wait for. */
+const committing = new Gate('other inputs', 1, Number.POSITIVE_INFINITY);
+
 async function commitmentOf(bytes: Uint8Array): Promise<Hash> {
   // Poseidon's tables are 27 MB of a process's heap, and models without a zk tier never need them.
   const { commitInput } = await import('../../circuits/input-commitment.ts');
-  return `0x${(await commitInput(bytes)).toString(16).padStart(64, '0')}` as Hash;
+  const commitment = await committing.run(() => commitInput(bytes));
+  return `0x${commitment.toString(16).padStart(64, '0')}` as Hash;
 }
 
 /** Names under which the bytes of an input can be asked for. */
