@@ -1,4 +1,6 @@
+import { format } from 'node:util';
 import type { AssayError } from '../core/errors.ts';
+import type { Log } from '../runtime/log.ts';
 import { graceForCleanUp } from './cleanup.ts';
 import { type ExitCode, exitCodeOf } from './exit.ts';
 
@@ -30,6 +32,21 @@ export function becomeDaemon(drainSeconds: number): void {
 export function processExitCode(error: AssayError): ExitCode | typeof START_AGAIN {
   return isDaemon && PASSING.has(error.code) ? START_AGAIN : exitCodeOf(error);
 }
+
+/** What libraries print and warn of by themselves becomes lines of the log, the same one once: whoever reads the log reads JSON. */
+export function logConsole(log: Pick<Log, 'warn'>): void {
+  const heard = new Set<string>();
+  const say = (...said: unknown[]): void => {
+    const text = format(...said).slice(0, 500);
+    if (heard.has(text) || heard.size >= MOST_HEARD) return;
+    heard.add(text);
+    log.warn({ said: text }, 'a library says');
+  };
+  process.on('warning', ({ name, message }) => say(`${name}: ${message}`));
+  Object.assign(console, { debug: say, log: say, info: say, warn: say, error: say });
+}
+
+const MOST_HEARD = 100;
 
 /** Never resolves by itself: the process runs until a signal ends it (cli/cleanup.ts), and stays alive until then. */
 export function untilStopped(): Promise<never> {

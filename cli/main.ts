@@ -11,6 +11,8 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(2));
   const json = argv.includes('--json');
   installSignalHandlers();
+  // Written by libraries for who programs with them; a daemon logs them (cli/daemon.ts).
+  if (process.env.ASSAY_DEBUG !== '1') process.removeAllListeners('warning');
   // What failed while nobody waited for it: told like every other error, never as a stack.
   const unforeseen = (error: unknown): void => {
     if (isEnding()) return;

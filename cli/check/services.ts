@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
+import { redisReason } from '../../prover/queue/redis-reason.ts';
 import { MIGRATION_NAMES } from '../../prover/store/migrations.ts';
 import type { Report } from './findings.ts';
 
@@ -25,7 +26,12 @@ export async function checkRedis(report: Report, url: string): Promise<void> {
       const [major = 0, minor = 0] = of('redis_version').split('.').map(Number);
       if (major < OLDEST_REDIS[0] || (major === OLDEST_REDIS[0] && minor < OLDEST_REDIS[1])) {
         report.fail(what, `its version is ${of('redis_version')}`, `run Redis ${OLDEST_REDIS.join('.')} or later`);
-      } else report.ok(what, `version ${of('redis_version')} at ${new URL(url).host}`);
+      } else if (reason === undefined) report.ok(what, `version ${of('redis_version')} at ${new URL(url).host}`);
+      // Connected, and yet refused, such as the number of a database: ioredis goes on with another one.
+      if (reason !== undefined) throw new Error(reason);
+      if (of('role') !== 'master') report.fail(what, 'it is a replica that cannot be written to', 'name the address of its master');
+      const most = Number(of('maxmemory'));
+      if (most > 0 && Number(of('used_memory')) >= most) report.fail(what, 'its memory is full', 'raise its maxmemory');
       const policy = of('maxmemory_policy');
       if (policy !== 'noeviction') {
         report.fail(what, `its maxmemory-policy is ${policy}: it may throw jobs away`, 'set maxmemory-policy to noeviction');
@@ -40,7 +46,7 @@ export async function checkRedis(report: Report, url: string): Promise<void> {
     } catch (error) {
       report.fail(
         what,
-        `${new URL(url).host}: ${reason ?? (error instanceof Error ? error.message : String(error))}`,
+        `${new URL(url).host}: ${redisReason(url, reason ?? (error instanceof Error ? error.message : String(error)))}`,
         'check its address, user and password, and that it runs',
       );
     } finally {

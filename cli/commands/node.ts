@@ -5,7 +5,7 @@ import type { NodeConfig } from '../../prover/configuration/config.ts';
 import type { ReceiptSigner } from '../../prover/service/signer.ts';
 import { hotKey, keyHelp } from '../accounts.ts';
 import { beforeExit } from '../cleanup.ts';
-import { becomeDaemon, untilStopped } from '../daemon.ts';
+import { becomeDaemon, logConsole, untilStopped } from '../daemon.ts';
 import { loadNodeConfig, type NodeCommandOptions, withNodeOptions } from '../node-options.ts';
 import { createOutput } from '../output.ts';
 import { checkCommand, deadCommand, removeCommand, replayCommand } from './node-operations.ts';
@@ -40,12 +40,14 @@ async function run(options: NodeCommandOptions): Promise<void> {
   const ended = new Promise<never>((_, reject) => {
     end = reject;
   });
+  const log = createLog({ name: 'node', level: config.logLevel }).child({ role: config.role });
+  logConsole(log);
   const node = await startNode({
     config,
     access,
     signer: opened?.signer,
     prove: proving.prove,
-    log: createLog({ name: 'node', level: config.logLevel }).child({ role: config.role }),
+    log,
     onFatal: (error) => end(error),
   });
   beforeExit(() => node.stop());

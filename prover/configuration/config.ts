@@ -36,11 +36,11 @@ const chain = {
 const parts = {
   data: z.string().min(1).optional().describe('state directory, of this node alone; not needed where redis and database are given'),
   redis: z
-    .url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' })
+    .url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL, special characters of its password percent-encoded' })
     .optional()
     .meta({ description: 'Redis that holds the queue; without one it is in the state directory', writeOnly: true }),
   database: z
-    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres URL' })
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres URL, special characters of its password percent-encoded' })
     .optional()
     .meta({ description: 'PostgreSQL that holds documents and input bytes; without one they are in the state directory', writeOnly: true }),
 };

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { AssayError, invariant } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { ATTEMPTS, checkJob, type DeadJob, type Job, type JobHandler, type NewJob, type Queue, type QueueCounts } from './port.ts';
+import { redisReason } from './redis-reason.ts';
 import {
   type Envelope,
   envelopeOf,
@@ -63,10 +64,12 @@ class RedisQueue implements Queue {
   private readonly options: RedisQueueOptions;
   private readonly patience: number;
   private lastError = 'no answer';
+  private readonly host: string;
   private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RedisQueueOptions) {
     this.options = options;
+    this.host = new URL(options.url).host;
     this.patience = options.patience ?? 10_000;
     this.client = new Redis(options.url, {
       // Work goes on when the Redis comes back, however long that takes; callers are told after `patience`.
@@ -83,6 +86,8 @@ class RedisQueue implements Queue {
   /** @throws AssayError QUEUE_UNREACHABLE */
   async reach(): Promise<void> {
     const memory = await this.bounded(this.client.info('memory'));
+    // ioredis goes on with another database then.
+    if (/DB index/i.test(this.lastError)) throw this.unreachable();
     const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
     if (policy !== undefined && policy !== 'noeviction') {
       this.options.log.warn({ policy }, 'the Redis may evict jobs; set its maxmemory-policy to noeviction');
@@ -297,7 +302,7 @@ class RedisQueue implements Queue {
   private unreachable(cause?: Error): AssayError {
     return new AssayError('The Redis of the queue does not answer', {
       code: 'QUEUE_UNREACHABLE',
-      facts: { redis: new URL(this.options.url).host, reason: (cause?.message ?? this.lastError).slice(0, 300) },
+      facts: { redis: this.host, reason: redisReason(this.options.url, cause?.message ?? this.lastError) },
       fix: 'check that it runs, its address, user and password; nothing is lost meanwhile',
     });
   }
@@ -307,7 +312,8 @@ class RedisQueue implements Queue {
     this.lastError = error.message;
     if (performance.now() < this.warnedAt + 10_000 || this.abort.signal.aborted) return;
     this.warnedAt = performance.now();
-    this.options.log.warn({ redis: new URL(this.options.url).host, reason: error.message }, 'trouble with the Redis of the queue');
+    const reason = redisReason(this.options.url, error.message);
+    this.options.log.warn({ server: this.host, reason }, 'trouble with the Redis of the queue');
   };
 }
 

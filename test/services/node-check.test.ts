@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReport, type Finding } from '../../cli/check/findings.ts';
 import { checkPostgres, checkRedis } from '../../cli/check/services.ts';
+import { openRedisQueue } from '../../prover/queue/bullmq.ts';
 import { openPostgres } from '../../prover/store/postgres.ts';
 import { createLog } from '../../runtime/log.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
@@ -44,12 +45,36 @@ describe('assay node check, of a Redis', () => {
     expect(await check()).toEqual([expect.stringMatching(/^ok version/)]);
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     expect(await check()).toContainEqual(expect.stringMatching(/^fail its maxmemory-policy is allkeys-lru/));
+    await client.config('SET', 'maxmemory-policy', 'noeviction');
+  });
+
+  it('wants one that can be written to', async () => {
+    await client.replicaof('127.0.0.1', '9');
+    expect(await check()).toContainEqual('fail it is a replica that cannot be written to');
+    await client.replicaof('NO', 'ONE');
+    await client.config('SET', 'maxmemory', '1mb');
+    expect(await check()).toContainEqual('fail its memory is full');
+    await client.config('SET', 'maxmemory', '0');
+  });
+
+  it('wants a database that there is: another would be used in its place', async () => {
+    const url = `${redis.url}/99`;
+    const host = new URL(url).host;
+    expect(await findings((report) => checkRedis(report, url))).toEqual([`fail ${host}: it has no database of that number`]);
+    const opening = openRedisQueue({ url, prefix: 'test', log: createLog({ name: 'test', level: 'silent' }), patience: 3_000 });
+    await expect(opening).rejects.toMatchObject({ code: 'QUEUE_UNREACHABLE', facts: { reason: 'it has no database of that number' } });
+  });
+
+  it('wants the protocol that it speaks', async () => {
+    const said = await findings((report) => checkRedis(report, redis.url.replace('redis:', 'rediss:')));
+    expect(said).toEqual([expect.stringMatching(/^fail .*the address says TLS \(rediss\): does it speak that\?$/)]);
   });
 
   it('wants the right password, and repeats none', async () => {
     await client.config('SET', 'requirepass', 'right');
     const said = await findings((report) => checkRedis(report, redis.url.replace('redis://', 'redis://:hunter2@')));
-    expect(said).toEqual([expect.stringMatching(/^fail .*(WRONGPASS|invalid)/)]);
+    expect(said).toEqual([expect.stringMatching(/^fail .*: user or password is wrong$/)]);
+    expect(await check()).toEqual([expect.stringMatching(/^fail .*: it wants a password$/)]);
     expect(said.join()).not.toContain('hunter2');
   });
 });
