@@ -19,6 +19,7 @@ import { addModelRoutes } from './routes/models.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import type { Caller, NodeService, OperationsService } from './service.ts';
 import { EventStreams } from './streams.ts';
+import { UploadBudget } from './uploads.ts';
 
 export type { NodeService } from './service.ts';
 
@@ -50,6 +51,8 @@ export interface ServerOptions extends ListenOptions {
   readonly traceWaiting?: number;
   /** Bytes of all request bodies held at the same time (256 MiB). */
   readonly bodyBudget?: number;
+  /** Bytes of inputs that callers without a key may have kept in a day (1 GiB). */
+  readonly uploadBudget?: number;
   /** Streams of events open at the same time, in all (256) and of one API key or address (32); milliseconds that one lasts (an hour). */
   readonly eventStreams?: number;
   readonly eventStreamsPerCaller?: number;
@@ -99,7 +102,7 @@ export async function startServer(service: NodeService, options: ServerOptions):
   const trace = new Gate('other traces', options.traceConcurrency ?? 1, options.traceWaiting ?? 32);
   const inputs = new Gate('other inputs', 16, 256);
   addOperationRoutes(server, service, closing.signal);
-  addModelRoutes(server, service, inputs);
+  addModelRoutes(server, service, inputs, new UploadBudget(options.uploadBudget ?? 1 << 30));
   addInferRoutes(server, service, { running: options.inferConcurrency ?? 64, waiting: options.inferWaiting ?? 1_024 });
   const { eventStreams = 256, eventStreamsPerCaller = 32, eventStreamMilliseconds = 3_600_000 } = options;
   const limits = { streams: eventStreams, perCaller: eventStreamsPerCaller, age: eventStreamMilliseconds };

@@ -1,6 +1,9 @@
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { errorSchema, inferBody } from '../../prover/http/schemas.ts';
+import { UploadBudget } from '../../prover/http/uploads.ts';
 import { apiKey, type HttpNode, keysOf, startHttpNode } from '../support/http-node.ts';
 
 let node: HttpNode;
@@ -202,6 +205,49 @@ describe('an idempotency key', () => {
     // Not even to who claims to be another by the name of its key.
     const forged = await node.send('GET', `/v1/receipts/${own.id}`, undefined, { 'x-forwarded-for': 'key:alice' });
     expect(forged.status).toBe(404);
+  });
+});
+
+it('who asks for the head of a program, or of a part, does not have it read', async () => {
+  node = await startHttpNode();
+  const read = vi.spyOn(fs, 'createReadStream');
+  syncBuiltinESMExports();
+  try {
+    const url = `/v1/models/${node.modelId}/program`;
+    const whole = await node.send('HEAD', url);
+    const part = await node.send('HEAD', url, undefined, { range: 'bytes=1-4' });
+    expect([whole.status, part.status, part.headers.get('content-length')]).toEqual([200, 206, '4']);
+    expect(read).not.toHaveBeenCalled();
+    const content = await (await node.send('GET', url)).arrayBuffer();
+    expect(whole.headers.get('content-length')).toBe(String(content.byteLength));
+    expect(read).toHaveBeenCalledOnce();
+  } finally {
+    read.mockRestore();
+    syncBuiltinESMExports();
+  }
+});
+
+describe('inputs that nobody asked for', () => {
+  it('are kept up to a number of bytes a day from callers without a key, and from those with one without end', async () => {
+    const keys = keysOf(apiKey('customer', { id: 'customer' }));
+    node = await startHttpNode({ server: { keys, uploadBudget: 3 * 4_096 } });
+    const send = async (seed: number, headers: Record<string, string> = {}): Promise<number> =>
+      (await node.send('PUT', `/v1/models/${node.modelId}/inputs`, node.input(seed), headers)).status;
+    expect([await send(1), await send(2), await send(3)]).toEqual([200, 200, 200]);
+    expect([await send(4), await send(4, { authorization: 'Bearer wrong' })]).toEqual([503, 503]);
+    expect(await send(4, { authorization: 'Bearer customer' })).toBe(200);
+  });
+
+  it('count for a day', () => {
+    const day = 24 * 3_600_000;
+    const budget = new UploadBudget(10_000);
+    budget.take(10_000, 0);
+    expect(() => budget.take(1, day - 1)).toThrow('busy');
+    budget.take(10_000 - 4_096, day);
+    budget.take(1, day);
+    expect(() => budget.take(1, day)).toThrow('busy');
+    // A clock that went back does not keep out anybody for as long as it was ahead.
+    budget.take(10_000, -day);
   });
 });
 

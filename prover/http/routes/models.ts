@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AssayError } from '../../../core/errors.ts';
 import { notFound } from '../errors.ts';
@@ -7,9 +8,13 @@ import { namesEntity, readRange } from '../ranges.ts';
 import { addRoute, BYTES } from '../route.ts';
 import { inputParams, modelParams, modelsSchema, namesSchema } from '../schemas.ts';
 import type { NodeService, ProgramFile } from '../service.ts';
+import type { UploadBudget } from '../uploads.ts';
 
-/** What is served, and the bytes that whoever checks an answer needs. @param gate bounds how many inputs are read or written at once */
-export function addModelRoutes(server: FastifyInstance, service: NodeService, gate: Gate): void {
+/**
+ * What is served, and the bytes that whoever checks an answer needs.
+ * @param gate bounds how many inputs are read or written at once @param uploads what callers without a key may have kept
+ */
+export function addModelRoutes(server: FastifyInstance, service: NodeService, gate: Gate, uploads: UploadBudget): void {
   const programOf = (modelId: string): ProgramFile => {
     const file = service.programFile(modelId);
     if (file === undefined) throw notFound('model', modelId);
@@ -47,8 +52,9 @@ export function addModelRoutes(server: FastifyInstance, service: NodeService, ga
     bodyLimit: Math.max(1 << 16, service.largestInput),
     answers: { 200: { says: 'The names under which they are kept', schema: namesSchema } },
     errors: ['HTTP_NOT_FOUND', 'HTTP_BODY_TOO_LARGE', 'HTTP_TYPE', 'TENSOR_SIZE', 'NODE_BUSY'],
-    handler: async ({ params, bytes }) => {
+    handler: async ({ params, bytes }, { access }) => {
       programOf(params.modelId);
+      if (typeof access !== 'object') uploads.take(bytes?.length ?? 0);
       return gate.run(() => service.acceptInput(params.modelId, bytes ?? new Uint8Array()));
     },
   });
@@ -77,7 +83,7 @@ function sendProgram(file: ProgramFile, request: FastifyRequest, reply: FastifyR
   const condition = request.headers['if-range'];
   const isWanted = condition === undefined || namesEntity(String(condition), tag);
   const range = isWanted ? readRange(request.headers.range, file.bytes) : undefined;
-  if (range === undefined) return reply.header('content-length', file.bytes).send(createReadStream(file.path));
+  if (range === undefined) return reply.header('content-length', file.bytes).send(contentOf(file, request));
   if (range === 'unsatisfiable') {
     reply.header('content-range', `bytes */${file.bytes}`).removeHeader('etag').header('cache-control', 'no-store');
     throw new AssayError('The file has no such part', {
@@ -91,5 +97,10 @@ function sendProgram(file: ProgramFile, request: FastifyRequest, reply: FastifyR
     .status(206)
     .header('content-range', `bytes ${start}-${end}/${file.bytes}`)
     .header('content-length', end - start + 1)
-    .send(createReadStream(file.path, { start, end }));
+    .send(contentOf(file, request, { start, end }));
+}
+
+/** HEAD is answered without its content, which would be read all the same. */
+function contentOf({ path }: ProgramFile, { method }: FastifyRequest, part: { start?: number; end?: number } = {}): Readable {
+  return method === 'HEAD' ? Readable.from([]) : createReadStream(path, part);
 }
