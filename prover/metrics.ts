@@ -41,6 +41,8 @@ export interface NodeMetrics {
   /** Seconds of one HTTP request; labels route (its template), status. */
   readonly httpSeconds: Histogram<'route' | 'status'>;
   readonly httpActive: Gauge;
+  /** 1 where the process can take work, else 0: as /readyz. */
+  readonly ready: Gauge;
   /** In the text format of Prometheus. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -90,6 +92,7 @@ export function createMetrics(): NodeMetrics {
     alarms: event('alarms_total', 'Alarms raised', 'reason', ['demand', 'stake', 'rpc', 'request', 'keys']),
     httpSeconds: histogram('http_seconds', 'Seconds of one HTTP request', ['route', 'status']),
     httpActive: gauge('http_active', 'HTTP requests in progress'),
+    ready: known('ready', 'Whether the process can take work'),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

@@ -1,5 +1,6 @@
 import { AssayError } from '../../core/errors.ts';
 import { ConfigError } from '../../runtime/configuration.ts';
+import { within } from '../../runtime/within.ts';
 import { presentable } from '../exit.ts';
 
 export type Status = 'ok' | 'warn' | 'fail';
@@ -43,7 +44,7 @@ export function createReport(tell: (finding: Finding) => void): Report {
     fail: (what, message, fix) => add({ what, status: 'fail', message, fix }),
     look: async (what, check) => {
       try {
-        return await within(LONGEST_CHECK, what, check());
+        return await answerWithin(LONGEST_CHECK, what, check());
       } catch (error) {
         failed(what, error);
         return undefined;
@@ -55,22 +56,9 @@ export function createReport(tell: (finding: Finding) => void): Report {
 /** A service that accepts a connection and says nothing must not hold up what comes after it. */
 const LONGEST_CHECK = 60_000;
 
-async function within<Found>(milliseconds: number, what: string, work: Promise<Found>): Promise<Found> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new AssayError(`No answer about ${what} in ${milliseconds / 1000} s`, { code: 'CHECK_TIMEOUT', fix: 'see whether it hangs' }),
-        ),
-      milliseconds,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function answerWithin<Found>(milliseconds: number, what: string, work: Promise<Found>): Promise<Found> {
+  const message = `No answer about ${what} in ${milliseconds / 1000} s`;
+  return within(milliseconds, work, () => new AssayError(message, { code: 'CHECK_TIMEOUT', fix: 'see whether it hangs' }));
 }
 
 /** What was configured; undefined where that is wrong, which is all there is to tell then. */

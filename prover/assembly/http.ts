@@ -1,12 +1,13 @@
 import type { Address } from 'viem';
 import type { Log } from '../../runtime/log.ts';
+import { within } from '../../runtime/within.ts';
 import type { ChainSide } from '../chain/chain-side.ts';
 import type { NodeConfig } from '../configuration/config.ts';
 import { followApiKeys } from '../http/key-file.ts';
 import { type RunningServer, startOperations, startServer } from '../http/server.ts';
 import type { NodeMetrics } from '../metrics.ts';
 import { ModelChecks } from '../models/differential.ts';
-import { createService, type HttpService, refreshGauges } from '../service/service.ts';
+import { createService, type HttpService, LOOK_MILLISECONDS, refreshGauges } from '../service/service.ts';
 import type { ReceiptSigner } from '../service/signer.ts';
 import { enqueue } from '../work/jobs.ts';
 import type { OpenedChain } from './chain-access.ts';
@@ -76,7 +77,10 @@ export function startHealth({ config, base, side, metrics, log }: HttpParts, key
 
 /** What keeps a process from taking work now. */
 async function reasonsNotReady({ store, queue }: Foundation, side: ChainSide | undefined): Promise<string[]> {
-  const asked = await Promise.allSettled([store.get('node', 'identity'), queue.counts('run')]);
+  const asked = await Promise.allSettled([
+    within(LOOK_MILLISECONDS, store.get('node', 'identity'), () => new Error('The store does not answer')),
+    within(LOOK_MILLISECONDS, queue.counts('run'), () => new Error('The queue does not answer')),
+  ]);
   const failed = asked.flatMap((answer) =>
     answer.status === 'fulfilled' ? [] : [answer.reason instanceof Error ? answer.reason.message : 'unknown'],
   );

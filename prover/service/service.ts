@@ -3,6 +3,7 @@ import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { tensorUnit, type Unit } from '../../core/dispute/units.ts';
 import { inputForms, joinTensors } from '../../core/tensor-list.ts';
 import type { Trace } from '../../core/trace.ts';
+import { within } from '../../runtime/within.ts';
 import type { NodeChain } from '../chain/chain.ts';
 import type { NodeService } from '../http/service.ts';
 import { createMetrics, type NodeMetrics } from '../metrics.ts';
@@ -147,13 +148,24 @@ function cached(milliseconds: number, ask: (name: string) => Promise<bigint>): (
 /** Most open claims that are counted. */
 const MOST_COUNTED = 10_000;
 
-/** Sets the gauges of what queue and store hold now. */
-export async function refreshGauges(store: Store, queue: Queue, metrics: NodeMetrics): Promise<void> {
-  await Promise.all(
-    (Object.keys(JOBS) as JobKind[]).map(async (kind) => {
-      const counts = await queue.counts(kind);
-      for (const state of ['waiting', 'active', 'dead'] as const) metrics.queueDepth.set({ kind, state }, counts[state]);
-    }),
-  );
-  metrics.openClaims.set((await store.list(COLLECTION.claimsOpen, { limit: MOST_COUNTED })).length);
+/** Milliseconds that a look may take: whoever scrapes, or asks for health, does not wait for long. */
+export const LOOK_MILLISECONDS = 2_000;
+
+/** Sets the gauges of what queue and store hold now. Of one that does not answer nothing is told: all else is, and then above all. */
+export async function refreshGauges(store: Store, queue: Queue, metrics: Pick<NodeMetrics, 'queueDepth' | 'openClaims'>): Promise<void> {
+  const depths = Promise.all((Object.keys(JOBS) as JobKind[]).map(async (kind) => ({ kind, counts: await queue.counts(kind) })));
+  const open = store.list(COLLECTION.claimsOpen, { limit: MOST_COUNTED });
+  await Promise.all([
+    within(LOOK_MILLISECONDS, depths, () => new Error('The queue does not answer')).then(
+      (kinds) => {
+        for (const { kind, counts } of kinds)
+          for (const state of ['waiting', 'active', 'dead'] as const) metrics.queueDepth.set({ kind, state }, counts[state]);
+      },
+      () => metrics.queueDepth.reset(),
+    ),
+    within(LOOK_MILLISECONDS, open, () => new Error('The store does not answer')).then(
+      ({ length }) => metrics.openClaims.set(length),
+      () => metrics.openClaims.remove(),
+    ),
+  ]);
 }

@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { stopping } from '../errors.ts';
 import { addRoute } from '../route.ts';
-import { healthSchema, readySchema } from '../schemas.ts';
+import { healthSchema, type ReadyView, readySchema } from '../schemas.ts';
 import type { OperationsService } from '../service.ts';
 
 /** What watches a node asks. @param closing the node takes no new work */
 export function addOperationRoutes(server: FastifyInstance, service: OperationsService, closing: AbortSignal): void {
+  const readiness = async (): Promise<ReadyView> =>
+    closing.aborted ? { ready: false, reasons: [stopping().message] } : service.readiness();
   addRoute(server, {
     method: 'GET',
     url: '/healthz',
@@ -23,7 +25,7 @@ export function addOperationRoutes(server: FastifyInstance, service: OperationsS
     unlimited: true,
     answers: { 200: { says: 'It can', schema: readySchema }, 503: { says: 'It cannot', schema: readySchema } },
     handler: async (_given, _request, reply) => {
-      const state = closing.aborted ? { ready: false, reasons: [stopping().message] } : await service.readiness();
+      const state = await readiness();
       return reply.status(state.ready ? 200 : 503).send(state);
     },
   });
@@ -35,7 +37,8 @@ export function addOperationRoutes(server: FastifyInstance, service: OperationsS
     unlimited: true,
     answers: { 200: { says: 'The counters', type: 'text/plain' } },
     handler: async (_given, _request, reply) => {
-      await service.refreshMetrics();
+      const [{ ready }] = await Promise.all([readiness(), service.refreshMetrics()]);
+      service.metrics.ready.set(ready ? 1 : 0);
       return reply.type(service.metrics.contentType).send(await service.metrics.text());
     },
   });
