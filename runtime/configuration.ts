@@ -174,8 +174,8 @@ function readJson(file: string): Record<string, unknown> {
   const text = readText(file);
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw wrong(`it is not JSON${placeOf(error, text)}`);
+  } catch {
+    throw wrong(notJson(text));
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw wrong('it is not a JSON object');
@@ -183,7 +183,9 @@ function readJson(file: string): Record<string, unknown> {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    const text = readFileSync(file, 'utf8');
+    // Some editors begin a file so.
+    return text.startsWith('\ufeff') ? text.slice(1) : text;
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
     if (reason !== 'ENOENT') {
@@ -203,12 +205,35 @@ function readText(file: string): string {
   }
 }
 
-/** Where a parser gave up. Its own words would repeat what is around, which may be an address with a password. */
-function placeOf(error: unknown, text: string): string {
-  const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-  // Without one, it ended too soon.
-  const before = text.slice(0, position === undefined ? text.length : Number(position)).split('\n');
-  return `: line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
+/** What keeps a text from being JSON, and where. A parser's own words would repeat what is around, which may be an address with a password. */
+function notJson(text: string): string {
+  if (text.includes('\0') || text.includes('\ufffd')) return 'it is not JSON: not even text in UTF-8';
+  const position = firstWrong(text);
+  const before = text.slice(0, position).split('\n');
+  const what = /^\/[/*]/.test(text.slice(position)) ? ': it has no comments' : '';
+  return `it is not JSON${what}: line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
+}
+
+/** Length of the longest beginning that could go on to be JSON; not every parser says where it gave up. Cost: some twenty parses. */
+function firstWrong(text: string): number {
+  let [fine, wrong] = [0, text.length + 1];
+  while (wrong - fine > 1) {
+    const middle = (fine + wrong) >> 1;
+    if (couldGoOn(text.slice(0, middle))) fine = middle;
+    else wrong = middle;
+  }
+  return fine;
+}
+
+function couldGoOn(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : '';
+    const position = /position (\d+)/.exec(message)?.[1];
+    return position === undefined ? /end of/.test(message) : Number(position) >= text.length;
+  }
 }
 
 function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { requireOurs } from '../../prover/assembly/identity.ts';
 import { type NodeConfig, nodeConfigSchema } from '../../prover/configuration/config.ts';
 import { checkChain } from './chain.ts';
 import { configurationOf, createReport, type Finding } from './findings.ts';
@@ -19,8 +20,12 @@ export async function checkNode(load: () => Promise<NodeConfig>, tell: (finding:
   await checkApiKeys(report, config);
   const directory = await checkDirectory(report, 'node', config.data);
   if (config.redis !== undefined) await checkRedis(report, config.redis);
-  if (config.database !== undefined) await checkPostgres(report, config.database);
+  const held = config.database === undefined ? undefined : await checkPostgres(report, config.database);
   const chain = config.role === 'worker' ? undefined : await checkChain(report, config);
+  if (held !== undefined && chain?.owner !== undefined) {
+    const ours = { chainId: chain.client.chain.id, requests: chain.deployment.requests, owner: chain.owner };
+    await report.look('postgresql', async () => requireOurs(held, ours));
+  }
   await checkMachine(report, config);
   await checkModels(report, config, chain);
   await checkPort(report, config, directory === 'running');

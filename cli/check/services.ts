@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
+import { identityFrom, type NodeIdentity } from '../../prover/assembly/identity.ts';
 import { redisReason } from '../../prover/queue/redis-reason.ts';
 import { MIGRATION_NAMES } from '../../prover/store/migrations.ts';
 import type { Report } from './findings.ts';
@@ -55,9 +56,13 @@ export async function checkRedis(report: Report, url: string): Promise<void> {
   });
 }
 
-/** The PostgreSQL of store and inputs: there, new enough, writable, at this version's tables. */
-export async function checkPostgres(report: Report, url: string): Promise<void> {
+/**
+ * The PostgreSQL of store and inputs: there, new enough, writable, at this version's tables.
+ * @returns whose it is; undefined where nobody's yet, or that is not known
+ */
+export async function checkPostgres(report: Report, url: string): Promise<NodeIdentity | undefined> {
   const what = 'postgresql';
+  let identity: NodeIdentity | undefined;
   const client = new Client({ connectionString: url, connectionTimeoutMillis: PATIENCE, query_timeout: PATIENCE });
   client.on('error', () => undefined);
   await report.look(what, async () => {
@@ -72,7 +77,7 @@ export async function checkPostgres(report: Report, url: string): Promise<void> 
       else report.ok(what, `version ${rows[0]!.version} at ${new URL(url).host}`);
       if (skew > SKEW_SECONDS)
         report.warn('clock', `this machine and the database differ by ${Math.round(skew)} s`, 'run a time service (NTP) on both');
-      await checkTables(report, client);
+      if (await mayWrite(report, client)) identity = await checkTables(report, client);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       report.fail(what, `${new URL(url).host}: ${reason}`, 'check its address, user, password and database, and that it runs');
@@ -80,10 +85,19 @@ export async function checkPostgres(report: Report, url: string): Promise<void> 
       await client.end().catch(() => undefined);
     }
   });
+  return identity;
+}
+
+async function mayWrite(report: Report, client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ readonly: boolean }>("select current_setting('transaction_read_only') = 'on' as readonly");
+  if (rows[0]?.readonly !== true) return true;
+  const fix = 'name the address of the primary server, or unset default_transaction_read_only';
+  report.fail('postgresql', 'it cannot be written to: it is a standby, or its database is set to read only', fix);
+  return false;
 }
 
 /** Reads only: tables are made and changed by a node at its start. */
-async function checkTables(report: Report, client: Client): Promise<void> {
+async function checkTables(report: Report, client: Client): Promise<NodeIdentity | undefined> {
   const what = 'postgresql';
   const { rows } = await client.query<{ present: boolean; creates: boolean }>(
     "select to_regclass('assay.kysely_migration') is not null as present, has_database_privilege(current_database(), 'CREATE') as creates",
@@ -91,7 +105,16 @@ async function checkTables(report: Report, client: Client): Promise<void> {
   if (rows[0]?.present !== true) {
     if (rows[0]?.creates === true) report.ok(what, 'its tables are made at the first start');
     else report.fail(what, 'it has no tables, and this user may not make them', 'grant the user CREATE on the database');
-    return;
+    return undefined;
+  }
+  const mine = await client.query<{ mine: boolean }>(RIGHTS);
+  if (mine.rows[0]?.mine !== true) {
+    report.fail(
+      what,
+      'its tables are there, and this user may not write them',
+      'connect as the user that made them, or grant it their rights',
+    );
+    return undefined;
   }
   const done = await client.query<{ name: string }>('select name from assay.kysely_migration order by name');
   const names = done.rows.map(({ name }) => name);
@@ -105,4 +128,11 @@ async function checkTables(report: Report, client: Client): Promise<void> {
         ? 'its tables are those of this version'
         : `its tables are brought to this version at the next start: ${missing.join(', ')}`,
     );
+  const held = await client.query<{ document: unknown }>(
+    "select document from assay.documents where collection = 'node' and id = 'identity'",
+  );
+  return identityFrom(held.rows[0]?.document);
 }
+
+const RIGHTS = `select bool_and(has_table_privilege(format('assay.%I', name), wanted)) as mine
+  from unnest(array['documents', 'artifacts', 'kysely_migration']) as name, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) as wanted`;

@@ -50,6 +50,16 @@ export interface WaitOptions {
 export async function claimStore(store: Store, ours: NodeIdentity): Promise<void> {
   await store.putIfAbsent(COLLECTION, IDENTITY, ours);
   const found = await load(store, identitySchema, COLLECTION, IDENTITY);
+  requireOurs(found, ours);
+}
+
+/** An identity as a store holds it; undefined where it is none. */
+export function identityFrom(document: unknown): NodeIdentity | undefined {
+  return identitySchema.safeParse(document).data;
+}
+
+/** @throws AssayError NODE_FOREIGN */
+export function requireOurs(found: NodeIdentity | undefined, ours: NodeIdentity): void {
   const different = (['chainId', 'requests', 'owner'] as const).find(
     (member) => String(found?.[member]).toLowerCase() !== String(ours[member]).toLowerCase(),
   );

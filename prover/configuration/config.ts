@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { confirmations, deployment, keystore, logLevel, pollMilliseconds, rpc, wei } from '../../runtime/configuration-members.ts';
-import { isNetwork } from '../http/addresses.ts';
+import { isHost, isNetwork } from '../http/addresses.ts';
 import { FAULT_KINDS } from '../models/fault.ts';
 
 /** What a node process does; `all` is a node by itself. */
@@ -46,7 +46,11 @@ const parts = {
 };
 
 const http = {
-  host: z.string().min(1).default('127.0.0.1').describe('address the HTTP service listens on'),
+  host: z
+    .string()
+    .refine(isHost, 'must be an IP address or a name, without scheme, brackets or port')
+    .default('127.0.0.1')
+    .describe('address the HTTP service listens on'),
   port: z.int().min(0).max(65_535).default(8_645).describe('port of the HTTP service; 0 takes a free one'),
   requestsPerMinute: z.int().min(1).max(10_000_000).default(6_000).describe('HTTP requests of one address or API key'),
   trustedProxies: z

@@ -1,5 +1,10 @@
 import { isIP, isIPv6 } from 'node:net';
 
+/** An IP address or a name of a machine: what can be listened on. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || /^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?$/i.test(text);
+}
+
 /** An IP address, or a network such as 10.0.0.0/8 or fd00::/8. One that holds every address is none: it would trust everybody. */
 export function isNetwork(text: string): boolean {
   const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];

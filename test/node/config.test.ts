@@ -128,8 +128,8 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ['a role that is none', 'role', /must be one of all, api, worker, chain, not "prover"/, () => ({ role: 'prover' })],
     ['a worker without a Redis', 'redis', /is missing, and the role worker/, () => ({ role: 'worker', database: apart.database })],
     ['an api without a PostgreSQL', 'database', /is missing, and the role api/, () => ({ role: 'api', redis: apart.redis })],
-    ['a redis that is http', 'redis', /redis or rediss URL$/, () => ({ redis: 'http://:secret@host' })],
-    ['a database that is mysql', 'database', /postgres URL$/, () => ({ database: 'mysql://:secret@host/db' })],
+    ['a redis that is http', 'redis', /redis or rediss URL,/, () => ({ redis: 'http://:secret@host' })],
+    ['a database that is mysql', 'database', /postgres URL,/, () => ({ database: 'mysql://:secret@host/db' })],
     ['a deployment that is not there', 'deployment', /none does not exist/, () => ({ deployment: in_('none') })],
     ['a deployment that is a folder', 'deployment', /is no file/, () => ({ deployment: folder })],
     ['API keys that are not there', 'apiKeys', /does not exist/, () => ({ apiKeys: in_('none') })],
@@ -148,7 +148,7 @@ describe('each mistake is told once, by its member, with what to do', () => {
     ['a port below none', 'port', /at least 0, not -1/, () => ({ port: -1 })],
     ['a port as text', 'port', /must be a (whole )?number, not "8645"/, () => ({ port: '8645' })],
     ['half a port', 'port', /must be a whole number, not 1\.5/, () => ({ port: 1.5 })],
-    ['no host', 'host', /must not be empty/, () => ({ host: '' })],
+    ['no host', 'host', /must be an IP address or a name/, () => ({ host: '' })],
     ['too many proofs at a time', 'proofProcesses', /at most 16/, () => ({ proofProcesses: 17 })],
     ['too little memory for a proof', 'proofMemoryMiB', /at least 64/, () => ({ proofMemoryMiB: 63 })],
     ['no run at a time', 'runConcurrency', /at least 1/, () => ({ runConcurrency: 0 })],
@@ -241,12 +241,34 @@ describe('each mistake is told once, by its member, with what to do', () => {
     for (const [text, place] of [
       ['{\n  "rpc": "http://hunter2",,\n}', 'line 2, column 27'],
       ['{ "rpc": "http://hunter2"', 'line 1, column 26'],
+      ['{ "rpc": "http://hunter2", "port": eighty }', 'line 1, column 36'],
+      ['{\n  "port": tru }', 'line 2, column 14'],
+      ['{\n  // hunter2\n}', 'it has no comments: line 2, column 3'],
+      ['{ "port": 1 /* hunter2 */ }', 'it has no comments: line 1, column 13'],
+      ['{ "port": 1, }', 'line 1, column 14'],
+      ['', 'line 1, column 1'],
+      ['\u0000{\u0000}', 'not even text in UTF-8'],
     ] as const) {
       writeFileSync(in_('cut.json'), text);
       const [problem] = configProblemsOf(() => loadConfig(nodeConfigSchema, { file: in_('cut.json'), overrides: {} }));
       expect(problem?.message).toContain(place);
       expect(JSON.stringify(problem)).not.toContain('hunter2');
     }
+  });
+
+  it('no file for the mark that some editors begin it with', () => {
+    writeFileSync(in_('marked.json'), `\ufeff${JSON.stringify(good)}`);
+    expect(loadConfig(nodeConfigSchema, { file: in_('marked.json'), overrides: {} }).models).toHaveLength(1);
+  });
+
+  it.each(['[::1]', '127.0.0.1:8645', 'http://127.0.0.1', 'a b', ''])('a host that is none: %s', (host) => {
+    expect(configProblemsOf(() => load({ ...good, host }))).toMatchObject([
+      { path: 'host', message: expect.stringContaining('without scheme') },
+    ]);
+  });
+
+  it.each(['::1', '::', '0.0.0.0', 'localhost', 'node-1.example.org', 'api_1'])('no host for its form: %s', (host) => {
+    expect(load({ ...good, host }).host).toBe(host);
   });
 
   it('a file that is not there', () => {

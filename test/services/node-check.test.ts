@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReport, type Finding } from '../../cli/check/findings.ts';
 import { checkPostgres, checkRedis } from '../../cli/check/services.ts';
+import { claimStore } from '../../prover/assembly/identity.ts';
 import { openRedisQueue } from '../../prover/queue/bullmq.ts';
 import { openPostgres } from '../../prover/store/postgres.ts';
 import { createLog } from '../../runtime/log.ts';
@@ -23,7 +24,7 @@ afterAll(async () => {
   await Promise.all([redis?.stop('SIGKILL'), postgres?.remove()]);
 });
 
-async function findings(check: (report: ReturnType<typeof createReport>) => Promise<void>): Promise<string[]> {
+async function findings(check: (report: ReturnType<typeof createReport>) => Promise<unknown>): Promise<string[]> {
   const found: Finding[] = [];
   await check(createReport((finding) => found.push(finding)));
   return found.map(({ status, message }) => `${status} ${message}`);
@@ -91,6 +92,33 @@ describe('assay node check, of a PostgreSQL', () => {
     await query('create role guest login; revoke create on database postgres from public');
     const said = await check(postgres.url.replace('assay@', 'guest@'));
     expect(said).toContainEqual(expect.stringMatching(/^fail it has no tables, and this user may not make them/));
+  });
+
+  it('knows one that cannot be written to', async () => {
+    await query('create role standby login; alter role standby set default_transaction_read_only = on');
+    expect(await check(postgres.url.replace('assay@', 'standby@'))).toContainEqual(expect.stringMatching(/^fail it cannot be written to/));
+  });
+
+  it('knows tables of another user, and whose node they are', async () => {
+    const opened = await openPostgres({ url: postgres.url, log: createLog({ name: 'test', level: 'silent' }) });
+    const identity = { chainId: 5, requests: `0x${'1'.repeat(40)}`, owner: `0x${'2'.repeat(40)}` } as const;
+    expect(
+      await checkPostgres(
+        createReport(() => undefined),
+        postgres.url,
+      ),
+    ).toBeUndefined();
+    await claimStore(opened.store, identity);
+    await opened.close();
+    expect(
+      await checkPostgres(
+        createReport(() => undefined),
+        postgres.url,
+      ),
+    ).toEqual(identity);
+    await query('create role reader login; grant usage on schema assay to reader; grant select on all tables in schema assay to reader');
+    const said = await check(postgres.url.replace('assay@', 'reader@'));
+    expect(said).toContainEqual(expect.stringMatching(/^fail its tables are there, and this user may not write them/));
   });
 
   it('knows its own tables, and those of a later version', async () => {
