@@ -61,6 +61,15 @@ export function reasonToPass(
   return undefined;
 }
 
+/** Times what a request pays that an answer's gas costs now: it will not come down so far in the time that a request has. */
+const HOPELESS = 100n;
+
+/** Why a request is not worth waiting for: whoever pays next to nothing may ask any number of times. Pure. */
+export function reasonNotToWait({ fee, gas }: Pick<RequestTermsSeen, 'fee' | 'gas'>, means: Means): string | undefined {
+  const isHopeless = means.minimumFee === undefined && fee * HOPELESS < gas * means.feePerGas;
+  return isHopeless ? 'the fee pays for next to nothing of the gas of an answer' : undefined;
+}
+
 /** Why a request that is for this node cannot be taken now; undefined when it can. Pure. */
 export function reasonToWait({ tier, fee, gas, coverage }: Omit<RequestTermsSeen, 'deadline'>, means: Means): string | undefined {
   if (means.minimumFee === undefined && fee < gas * means.feePerGas) return 'the fee does not pay for the gas of an answer';

@@ -2,7 +2,7 @@ import type { Address } from 'viem';
 import { below, COLLECTION, checked, orderedId, postponedSchema, type RequestDocument } from '../records/documents.ts';
 import type { Store } from '../store/port.ts';
 import type { NodeChain } from './chain.ts';
-import { expectedGas, type Means, reasonToWait } from './intake.ts';
+import { expectedGas, type Means, reasonNotToWait, reasonToWait } from './intake.ts';
 
 export interface PostponedParts extends Pick<Means, 'minimumFee'> {
   readonly owner: Address;
@@ -24,9 +24,10 @@ export class PostponedRequests {
     this.parts = parts;
   }
 
-  /** Why a request cannot be taken now; undefined when it can. */
-  async reasonToWait(request: RequestDocument): Promise<string | undefined> {
-    return reasonToWait(seen(request), await this.means());
+  /** Why a request cannot be taken now, or is not worth waiting for; neither when it can be taken. */
+  async reasons(request: RequestDocument): Promise<{ readonly wait: string | undefined; readonly pass: string | undefined }> {
+    const means = await this.means();
+    return { wait: reasonToWait(seen(request), means), pass: reasonNotToWait(seen(request), means) };
   }
 
   async add({ requestId, tier, fee, coverage, callbackGas, deadline }: RequestDocument): Promise<void> {

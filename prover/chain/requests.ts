@@ -118,7 +118,7 @@ export class RequestDesk {
       const request = await this.pointed(key, pointer);
       if (request === undefined || request.state !== 'waiting') await this.parts.store.remove(COLLECTION.requestsWaiting, key);
       else if (request.deadline < now) await this.pass(request, 'its input never came');
-      else this.fetchInput(request);
+      else if (request.reason === undefined) this.fetchInput(request);
     }
   }
 
@@ -215,12 +215,12 @@ export class RequestDesk {
   private async consider(request: RequestDocument, now: number): Promise<void> {
     const { catalog, inputs, log } = this.parts;
     const model = catalog.get(request.modelId);
-    const reason = await this.reasonAgainst(request, now);
+    const { wait, pass } = await this.postponed.reasons(request);
+    const reason = pass ?? (await this.reasonAgainst(request, now));
     if (reason !== undefined) {
       log.info({ request: request.requestId, reason }, 'passed a request');
       return this.pass(request, reason);
     }
-    const wait = await this.postponed.reasonToWait(request);
     // Held before it is looked for: what is there then stays.
     if (model !== undefined && (await inputs.has(request.input))) await inputs.hold(request.input, request.deadline);
     const hasInput = model !== undefined && (await inputs.of(model, request)) !== undefined;
@@ -250,7 +250,8 @@ export class RequestDesk {
     await store.put(COLLECTION.requests, id, { ...request, state: 'waiting', reason } satisfies RequestDocument);
     log.info({ request: requestId, input, hasInput, reason }, 'a request waits: for its input, or until it can be taken');
     if (hasInput) await store.remove(COLLECTION.requestsWaiting, waitingKey(request));
-    else this.fetchInput(request);
+    // Nobody has this node look anywhere for nothing.
+    else if (reason === undefined) this.fetchInput(request);
     if (reason === undefined) await this.postponed.remove(requestId);
   }
 
