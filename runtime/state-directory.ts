@@ -118,17 +118,21 @@ function checkVersion(directory: string, kind: string): void {
   if (owner !== kind) {
     throw new AssayError('The state directory belongs to another kind of process', {
       code: 'STATE_FOREIGN',
-      facts: { directory, found: owner ?? '', expected: kind },
+      facts: { directory, found: printable(owner), expected: kind },
       fix: 'give this process a directory of its own with --data',
     });
   }
   if (Number(version) !== STATE_VERSION) {
     throw new AssayError('The state directory was written by another version', {
       code: 'STATE_VERSION',
-      facts: { directory, found: version ?? '', known: STATE_VERSION },
+      facts: { directory, found: printable(version), known: STATE_VERSION },
       fix: 'run the version that wrote it until it has no open work, then start this one on a new directory',
     });
   }
+}
+
+function printable(word: string | undefined): string {
+  return (word ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 40);
 }
 
 function unwritable(directory: string, cause: unknown): AssayError {

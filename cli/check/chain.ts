@@ -1,4 +1,4 @@
-import { type Address, createPublicClient, formatEther, http, isAddressEqual, zeroAddress } from 'viem';
+import { type Address, createPublicClient, formatEther, formatGwei, http, isAddressEqual, zeroAddress } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
 import type { Deployment } from '../../contracts/client/deployment.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
@@ -29,6 +29,9 @@ export interface CheckedChain {
 export async function checkChain(report: Report, config: NodeConfig): Promise<CheckedChain | undefined> {
   const reached = await checkNetwork(report, config.rpc ?? [], config.deployment);
   if (reached === undefined) return undefined;
+  if (config.fault !== undefined && reached.client.chain.id !== DEVELOPMENT_CHAIN) {
+    report.fail('fault', 'it is injected on the development chain alone', 'leave out fault and --fault-seed');
+  }
   const owner = await report.look('key', () => checkKey(report, reached.client, reached.deployment, config));
   return { ...reached, owner };
 }
@@ -112,7 +115,16 @@ async function checkKey(report: Report, client: Client, { vault }: Deployment, c
     report.warn('stake', `${text}, less than mostCoverage (${formatEther(mostCoverage)})`, 'put up more, or lower mostCoverage');
   } else report.ok('stake', text);
   await checkBalance(report, client, key, { name: 'claims', gas: GAS_OF_CLAIM, why: 'without gas no demand is answered' });
+  await checkFeeCap(report, client, config);
   return owner;
+}
+
+async function checkFeeCap(report: Report, client: Client, { maxFeePerGas }: NodeConfig): Promise<void> {
+  if (maxFeePerGas === undefined) return;
+  const { baseFeePerGas } = await client.getBlock();
+  if (baseFeePerGas === null || baseFeePerGas <= maxFeePerGas) return;
+  const now = `gas costs ${formatGwei(baseFeePerGas)} gwei now, more than maxFeePerGas (${formatGwei(maxFeePerGas)} gwei)`;
+  report.warn('fees', `${now}: no claim is sent until it is cheaper`, 'raise maxFeePerGas; it is in wei');
 }
 
 /** Whether a key can pay for what it does. @param work what it sends most, and the gas of one */

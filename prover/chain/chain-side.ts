@@ -193,12 +193,19 @@ function checkDefences(claims: ClaimBook, log: Log): () => Promise<void> {
   };
 }
 
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
 /** Begins the checks that the first claims would wait for. */
 function checkAll(checks: ModelChecks, catalog: Catalog, log: Log): void {
   for (const model of catalog.all) {
     checks.of(model).then(
       ({ elements }) => log.debug({ model: model.modelId, elements }, 'computes what the step code of the chain computes'),
-      (error) => log.warn({ model: model.modelId, error }, 'was not held to the step code of the chain; no claim is sent before that'),
+      // Ended before it was done, with the node.
+      (error) =>
+        isAbort(error) ||
+        log.warn({ model: model.modelId, error }, 'was not held to the step code of the chain; no claim is sent before that'),
     );
   }
 }

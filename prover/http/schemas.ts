@@ -15,6 +15,8 @@ const numeral = (low: number, high: number) =>
   z
     .string()
     .regex(/^(0|[1-9][0-9]{0,9})$/, 'must be a number')
+    // Text it is on the wire alone: what reads the document is told which numbers are meant.
+    .meta({ type: 'integer', minimum: low, maximum: high, pattern: undefined })
     .transform(Number)
     .pipe(z.int().min(low).max(high));
 const index = numeral(0, 0xffffffff);
@@ -103,7 +105,8 @@ export const inferBody = z
     ...inferOptions,
     seconds: z.int().min(PROOF_SECONDS.least).max(PROOF_SECONDS.most).default(PROOF_SECONDS.usual).describe(TIME),
   })
-  .refine(({ inputs, integers }) => (inputs === undefined) !== (integers === undefined), 'give either inputs or integers');
+  .refine(({ inputs, integers }) => (inputs === undefined) !== (integers === undefined), 'give either inputs or integers')
+  .meta({ oneOf: [{ required: ['inputs'] }, { required: ['integers'] }] });
 
 export const idempotencyKey = z
   .string()

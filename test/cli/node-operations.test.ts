@@ -85,6 +85,13 @@ describe('assay node check', () => {
     expect(JSON.stringify(findings)).not.toContain('hunter2');
   });
 
+  it('warns of a price of gas at which no claim is sent', async () => {
+    const findings = await check({ maxFeePerGas: '1' });
+    const found = findings.find(({ what }) => what === 'fees');
+    expect([found?.status, found?.message]).toEqual(['warn', expect.stringMatching(/^gas costs .* gwei now, more than maxFeePerGas/)]);
+    expect((await check({ maxFeePerGas: '100000000000' })).filter(({ what }) => what === 'fees')).toEqual([]);
+  });
+
   it('fails on a port that another process holds', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

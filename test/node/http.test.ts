@@ -122,6 +122,11 @@ describe('the documents', () => {
       'post /v1/infer',
       'put /v1/models/{modelId}/inputs',
     ]);
+    const unit = document.paths['/v1/claims/{claimId}/tensors/{tensor}/{height}/{index}']!.get as {
+      parameters?: { name: string; schema: object }[];
+    };
+    const index = unit.parameters?.find(({ name }) => name === 'index')?.schema;
+    expect(index).toEqual({ type: 'integer', minimum: 0, maximum: 0xffffffff });
     const infer = document.paths['/v1/infer']!.post!;
     expect(Object.keys(infer.requestBody!.content).sort()).toEqual(['application/json', 'application/octet-stream']);
     expect(infer.requestBody!.content['application/json']!.schema).toMatchObject({ required: ['modelId'], additionalProperties: false });
