@@ -13,6 +13,7 @@ import {
 } from 'viem';
 import { getTransactionReceipt } from 'viem/actions';
 import { AssayError } from '../../core/errors.ts';
+import { isHeldUp, isTaken, type Look, UNKNOWN } from './looks.ts';
 import { NoncePlaces, type Sent, type Signed } from './nonce-places.ts';
 
 /** One contract call to send. */
@@ -65,10 +66,6 @@ const MOST_TIP = 50_000_000_000n;
 const RECEIPT_INTERVAL = 250;
 /** Milliseconds between two looks at what became of what was sent: an endpoint that restarts forgets it, a reorganisation may too. */
 const LOOK_INTERVAL = 5_000;
-/** Looks that find its place taken and no receipt until it is given up: a reorganisation and an answer may be on their way. */
-const MOST_TAKEN = 3;
-/** Blocks in which the first place is not mined until what is vital takes it. */
-const MOST_BEHIND = 2n;
 const TRANSFER_GAS = 21_000n;
 
 interface Waiting {
@@ -289,28 +286,6 @@ class KeySender implements Sender {
       this.places.wasFilled(await this.sendSigned(nothing, fees, 0));
     }
   }
-}
-
-/** What became of a call: another is mined at its place, it waits behind one whose place it may take, or it waits. */
-interface Look {
-  readonly state: 'taken' | 'behind' | 'waits' | 'unknown';
-  /** The first place that is not mined, as of about this block. */
-  readonly first: number;
-  readonly block: bigint;
-}
-
-const UNKNOWN: Look = { state: 'unknown', first: 0, block: 0n };
-
-function isTaken(looks: readonly Look[]): boolean {
-  return looks.length >= MOST_TAKEN && looks.slice(-MOST_TAKEN).every(({ state }) => state === 'taken');
-}
-
-/** Whether blocks came and went, and what it waits behind was in none of them. */
-function isHeldUp(looks: readonly Look[]): boolean {
-  const last = looks.at(-1);
-  if (last?.state !== 'behind') return false;
-  const other = looks.findLastIndex(({ state, first }) => state !== 'behind' || first !== last.first);
-  return last.block - (looks[other + 1]?.block ?? last.block) >= MOST_BEHIND;
 }
 
 /** Another transaction of the key was mined where a call should have been. */
