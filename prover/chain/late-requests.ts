@@ -3,7 +3,7 @@ import type { ChainEvent } from '../../contracts/client/follow.ts';
 import type { Log } from '../../runtime/log.ts';
 import { below, COLLECTION, checked } from '../records/documents.ts';
 import type { Store } from '../store/port.ts';
-import { deadlineOf, nameOf } from './deferred.ts';
+import { deadlineOf, nameOf } from './event-names.ts';
 
 export interface LateRequestsParts {
   readonly store: Store;
