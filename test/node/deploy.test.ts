@@ -91,6 +91,15 @@ describe('the compose file', () => {
     healthcheck: z.object({ test: z.array(z.string()).min(2), interval: z.string(), timeout: z.string(), retries: z.int() }).optional(),
     depends_on: z.record(z.string(), z.object({ condition: z.literal('service_healthy') })).optional(),
     build: z.object({ context: z.string(), dockerfile: z.string() }).optional(),
+    restart: z.enum(['always', 'on-failure']),
+    stop_grace_period: z
+      .string()
+      .regex(/^\d+s$|^\d+m$/)
+      .optional(),
+    read_only: z.boolean().optional(),
+    cap_drop: z.array(z.string()).optional(),
+    init: z.boolean().optional(),
+    logging: z.object({ driver: z.literal('json-file'), options: z.object({ 'max-size': z.string(), 'max-file': z.string() }) }),
   });
   const schema = z.object({
     services: z.record(z.string(), service),
@@ -124,6 +133,21 @@ describe('the compose file', () => {
       for (const needed of Object.keys(depends_on)) expect(compose.services[needed]?.healthcheck, needed).toBeDefined();
       if (name !== 'prometheus') expect(healthcheck, name).toBeDefined();
     }
+  });
+
+  it('starts again what ended by itself, lets nodes drain, and gives them no more than they need', () => {
+    for (const [name, { restart, stop_grace_period: grace, read_only, cap_drop, init }] of nodes) {
+      // Not a node that a signal asked to end; the others are for nothing but to be there.
+      expect(restart, name).toBe('on-failure');
+      expect(Number(/^(\d+)s$/.exec(grace ?? '')?.[1]), name).toBeGreaterThan(20 + 15);
+      expect({ read_only, cap_drop, init }, name).toEqual({ read_only: true, cap_drop: ['ALL'], init: true });
+    }
+    for (const [name, { build, restart }] of Object.entries(compose.services))
+      if (build === undefined) expect(restart, name).toBe('always');
+  });
+
+  it('holds PostgreSQL for healthy once it can be reached from outside, not while it is initialised', () => {
+    expect(compose.services.postgres?.healthcheck?.test.join(' ')).toContain('-h 127.0.0.1');
   });
 
   it('keeps a Redis that neither forgets nor evicts', () => {
