@@ -23,7 +23,7 @@ function quietly(methods: Readonly<Record<string, unknown>>): object {
 }
 
 /** A watcher whose defender counts its turns, and of which everything else ends at once unless told otherwise. */
-function watcherWith(parts: { readonly [part: string]: object }) {
+function watcherWith(parts: Readonly<Record<string, object | string>>) {
   const folder = mkdtempSync(path.join(tmpdir(), 'assay-watch-'));
   const state = openStateDirectory(folder, 'node');
   closers.push(
@@ -100,4 +100,36 @@ it('a claim that is over is not waited for, one that is not shown yet is', async
   const { watcher } = watcherWith({ chain, claims, owner: owner as unknown as object });
   for (const id of [1n, 2n]) await expect(watcher.onEvent(claimed(id)), `${id}`).rejects.toMatchObject({ code: 'STATE_BEHIND' });
   for (const id of [3n, 4n, 5n]) await expect(watcher.onEvent(claimed(id)), `${id}`).resolves.toBeUndefined();
+});
+
+it('demands on the claim of another prover, however many, cost one look at the chain, until blocks are read again', async () => {
+  const [requests, board, channels] = [1, 2, 3].map((i) => `0x${String(i).repeat(40)}` as const);
+  const [owner, other] = [`0x${'a'.repeat(40)}`, `0x${'b'.repeat(40)}`];
+  let looks = 0;
+  const chain = {
+    addresses: { requests, board, channels },
+    claimView: async () => {
+      looks++;
+      return { open: true, prover: other };
+    },
+  };
+  const { watcher } = watcherWith({ owner, chain, claims: quietly({ isOurs: async () => false }) });
+  const demanded = (index: number): ChainEvent => ({
+    name: 'Demanded',
+    address: board!,
+    args: {
+      source: requests,
+      claimId: `0x${'00'.repeat(31)}07`,
+      unit: { kind: 1, position: index, height: 0, index: 0, elementType: 0, length: 0 },
+      deadline: 1_000n,
+    },
+    blockNumber: 5n,
+    transactionHash: `0x${'cd'.repeat(32)}`,
+    logIndex: index,
+  });
+  for (let index = 0; index < 100; index++) await watcher.onEvent(demanded(index));
+  expect(looks).toBe(1);
+  watcher.onRewind();
+  await watcher.onEvent(demanded(0));
+  expect(looks).toBe(2);
 });
