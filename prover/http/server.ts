@@ -7,6 +7,7 @@ import { AssayError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { addAccess } from './access.ts';
 import { addBodyBudget } from './budget.ts';
+import { boundConnections } from './connections.ts';
 import { errorBody, fromFastify, fromSocket, malformed, notFound, statusOf, stopping } from './errors.ts';
 import { Gate } from './gate.ts';
 import type { ApiKeys } from './keys.ts';
@@ -32,6 +33,8 @@ export interface ListenOptions {
   readonly closeMilliseconds?: number;
   /** Milliseconds within which a request must have arrived whole (30,000). */
   readonly requestTimeout?: number;
+  /** Connections that one address, or IPv6 /64, may have open (1,024 of 4,096 in all). */
+  readonly connectionsOfOne?: number;
   /** Addresses and networks of proxies whose X-Forwarded-For is believed; none unless told. */
   readonly trustedProxies?: readonly string[];
 }
@@ -184,8 +187,7 @@ function createServer(service: OperationsService, options: ListenOptions, larges
       socket.end(`${head.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`);
     },
   });
-  // Each costs memory, and files where it reads a program.
-  server.server.maxConnections = 4_096;
+  boundConnections(server.server, options.trustedProxies ?? [], options.connectionsOfOne ?? 1_024);
   // Schemas of routes are for the documents alone: bodies are parsed by the schemas that those were made of.
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => JSON.stringify);

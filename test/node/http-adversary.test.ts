@@ -119,6 +119,33 @@ describe('what lies about itself', () => {
 });
 
 describe('who is slow', () => {
+  it('and opens connections without end takes no place of another address, and gives back what it leaves', async () => {
+    node = await startHttpNode({ server: { host: '0.0.0.0', connectionsOfOne: 8 } });
+    const { port } = new URL(node.url);
+    const open = (): Socket => connect({ port: Number(port), host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => undefined);
+    const idle = Array.from({ length: 40 }, open);
+    await expect.poll(() => idle.filter(({ destroyed, readyState }) => !destroyed && readyState === 'open').length).toBe(8);
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    for (const socket of idle) socket.destroy();
+    const areAllHeld = async (): Promise<boolean> => {
+      const again = Array.from({ length: 8 }, open);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const held = again.filter(({ readyState }) => readyState === 'open').length;
+      for (const socket of again) socket.destroy();
+      return held === 8;
+    };
+    await expect.poll(areAllHeld, { timeout: 10_000, interval: 300 }).toBe(true);
+  });
+
+  it('behind a trusted proxy takes the place of nobody who comes through it', async () => {
+    node = await startHttpNode({ server: { connectionsOfOne: 2, trustedProxies: ['127.0.0.0/8'] } });
+    const { hostname, port } = new URL(node.url);
+    const idle = Array.from({ length: 20 }, () => connect(Number(port), hostname).on('error', () => undefined));
+    await expect.poll(() => idle.filter(({ readyState }) => readyState === 'open').length).toBe(20);
+    expect((await node.send('GET', '/healthz')).status).toBe(200);
+    for (const socket of idle) socket.destroy();
+  });
+
   it('with headers or a body is given up on, and others are answered meanwhile', async () => {
     node = await startHttpNode({ server: { requestTimeout: 1_500 } });
     const drip = (start: string): Promise<string> => raw(start, ...Array.from({ length: 20 }, () => [100, 'x']).flat());
