@@ -26,7 +26,8 @@ const WARM_UP_RUNS = 3;
 
 /**
  * Opens a model for serving: warmed up, on this thread when it is quick, else as a pool of sessions on threads of their own, one run at a
- * time each, so that memory is bounded and clocks, locks and HTTP go on meanwhile. Runs wait in order of arrival.
+ * time each, so that memory is bounded and clocks, locks and HTTP go on meanwhile. Runs wait in order of arrival, and traces before them: demands are answered
+ * with those.
  * @throws AssayError as `openModel`
  */
 export async function openPool(source: Uint8Array, options: PoolOptions = {}): Promise<ModelSession> {
@@ -52,6 +53,8 @@ async function warmUp(session: ModelSession): Promise<number> {
 
 interface Waiting {
   readonly use: (session: ModelSession) => Promise<TypedArray[]>;
+  /** Before all runs: a clock runs for whoever is answered with a trace. */
+  readonly isFirst: boolean;
   resolve(tensors: TypedArray[]): void;
   reject(error: unknown): void;
 }
@@ -85,11 +88,11 @@ class SessionPool implements ModelSession {
   }
 
   run(inputs: readonly TypedArray[]): Promise<TypedArray[]> {
-    return this.take((session) => session.run(inputs));
+    return this.take({ use: (session) => session.run(inputs), isFirst: false });
   }
 
   trace(inputs: readonly TypedArray[]): Promise<TypedArray[]> {
-    return this.take((session) => session.trace(inputs));
+    return this.take({ use: (session) => session.trace(inputs), isFirst: true });
   }
 
   async close(): Promise<void> {
@@ -99,10 +102,11 @@ class SessionPool implements ModelSession {
     await Promise.all(this.idle.splice(0).map((session) => session.close()));
   }
 
-  private take(use: Waiting['use']): Promise<TypedArray[]> {
+  private take(wanted: Pick<Waiting, 'use' | 'isFirst'>): Promise<TypedArray[]> {
     if (this.closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      this.waiting.push({ use, resolve, reject });
+      const place = wanted.isFirst ? this.waiting.findIndex(({ isFirst }) => !isFirst) : -1;
+      this.waiting.splice(place < 0 ? this.waiting.length : place, 0, { ...wanted, resolve, reject });
       this.next();
     });
   }

@@ -112,6 +112,31 @@ describe('a pool of sessions', () => {
     expect(most).toBe(2);
   });
 
+  it('traces before it runs what came earlier: a demand does not wait behind questions', async () => {
+    const order: string[] = [];
+    const held: (() => void)[] = [];
+    const slow = (what: string) => async (inputs: readonly TypedArray[]) => {
+      order.push(`${what} ${inputs[0]![0]}`);
+      if (held.length === 0) await new Promise<void>((resolve) => held.push(resolve));
+      return [];
+    };
+    let isWarm = false;
+    const open = async (): Promise<ModelSession> => ({
+      program,
+      run: (inputs) => (isWarm ? slow('run')(inputs) : Promise.resolve([])),
+      trace: slow('trace'),
+      close: async () => {},
+    });
+    const session = keep(await openPool(file, { sessions: 1, inline: 0, open }));
+    isWarm = true;
+    const input = (i: number): TypedArray[] => [new Uint8Array([i])];
+    const all = [session.run(input(0)), session.run(input(1)), session.trace(input(2)), session.run(input(3)), session.trace(input(4))];
+    await expect.poll(() => held.length).toBe(1);
+    held[0]!();
+    await Promise.all(all);
+    expect(order).toEqual(['run 0', 'trace 2', 'trace 4', 'run 1', 'run 3']);
+  });
+
   it('replaces a session whose thread ended, and no other', async () => {
     const ended = new AssayError('The thread that runs a model has ended', { code: 'RUNTIME_THREAD' });
     let count = 0;
