@@ -79,7 +79,7 @@ async function checkEndpoint(report: Report, url: string, what: string): Promise
     if (chainId !== DEVELOPMENT_CHAIN && Math.abs(age) > OLD_SECONDS) {
       report.warn(
         'clock',
-        `the newest block of ${host} is ${Math.round(age)} s from this machine's time`,
+        `the newest block of ${host} is ${Math.abs(Math.round(age))} s ${age > 0 ? 'behind' : 'ahead of'} this machine's clock`,
         'check NTP here, and that the endpoint follows its chain',
       );
     }
