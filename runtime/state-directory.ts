@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { AssayError } from '../core/errors.ts';
@@ -79,7 +79,8 @@ function hold(directory: string): () => void {
       const handle = openSync(file, 'wx', 0o600);
       writeSync(handle, String(process.pid));
       closeSync(handle);
-      return () => unlinkSync(file);
+      // Gone where somebody removed the directory: nothing is held any more either way.
+      return () => rmSync(file, { force: true });
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 0) throw unwritable(directory, cause);
       const holder = Number(readFileSync(file, 'utf8'));

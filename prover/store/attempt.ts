@@ -28,6 +28,8 @@ const DISK_FULL = '53100';
 /** Whether an error is of the connection or of the moment: the same again may work. */
 function isPassing(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
+  // One of the two does not speak TLS as the other wants: that is somebody's setting.
+  if (/^ERR_(TLS|SSL)_/.test(String(code)) || /support SSL/i.test(String(message))) return false;
   if (typeof code === 'string') return PASSING.test(code);
   return /timeout|terminated|connection|ended/i.test(String(message));
 }
@@ -55,7 +57,7 @@ export function storeError(url: string, error: unknown): AssayError {
   return new AssayError('The PostgreSQL server refuses', {
     code: 'STORE_FAILED',
     facts: { ...facts, sqlstate: typeof code === 'string' ? code : null },
-    fix: 'check user, password, database and rights: the user must be allowed to create a schema and tables of its own',
+    fix: 'check user, password, database, TLS (sslmode) and rights: the user must be allowed to create a schema and tables of its own',
   });
 }
 

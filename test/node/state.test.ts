@@ -109,6 +109,13 @@ storeConformance('embedded', async () => {
 artifactConformance('file', async () => openArtifacts(folder()));
 
 describe('a state directory', () => {
+  it('is let go of without an error where somebody has removed it', async () => {
+    const directory = folder();
+    const state = openStateDirectory(directory, 'node');
+    rmSync(directory, { recursive: true, force: true });
+    await expect(state.close()).resolves.toBeUndefined();
+  });
+
   it('is held by one process at a time', async () => {
     const directory = folder();
     const holder = writer(directory, 'setInterval(() => {}, 1000);');
