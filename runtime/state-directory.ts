@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { AssayError } from '../core/errors.ts';
+import { holdDirectory } from './directory-hold.ts';
 import { diskFull, isDiskFull, keepReserve, RESERVE } from './disk-full.ts';
 
 /** Layout version of everything below a state directory. */
@@ -71,37 +72,11 @@ interface Written<Result> extends Promise<Result> {
   readonly flushed?: Promise<unknown>;
 }
 
-/** A lock file with the holder's process id; one left by a killed process is taken over. */
 function hold(directory: string): () => void {
-  const file = path.join(directory, 'process');
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const handle = openSync(file, 'wx', 0o600);
-      writeSync(handle, String(process.pid));
-      closeSync(handle);
-      // Gone where somebody removed the directory: nothing is held any more either way.
-      return () => rmSync(file, { force: true });
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 0) throw unwritable(directory, cause);
-      const holder = Number(readFileSync(file, 'utf8'));
-      if (holder !== process.pid && isAlive(holder)) {
-        throw new AssayError('The state directory is in use by another process', {
-          code: 'STATE_IN_USE',
-          facts: { directory, process: holder },
-          fix: 'stop that process, or give this one a directory of its own with --data',
-        });
-      }
-      unlinkSync(file);
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
-    return process.kill(pid, 0);
+    return holdDirectory(directory);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    throw error instanceof AssayError ? error : unwritable(directory, error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -124,6 +124,52 @@ describe('a state directory', () => {
     holder.process.kill('SIGKILL');
     await holder.ended;
     expect(codeOf(() => open(directory))).toBe('none');
+  });
+
+  describe('whose holder is in another container, where its process id means nothing', () => {
+    const elsewhere = (directory: string): string => {
+      const file = path.join(directory, 'process');
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+      // Its process 1 is one that is alive here, too.
+      writeFileSync(file, JSON.stringify({ process: 1, started: '1', namespace: 'pid:[1]', boot }));
+      return file;
+    };
+
+    it('is refused while that one gives signs of life', () => {
+      const directory = folder();
+      const script = `setInterval(() => require('node:fs').utimesSync(${JSON.stringify(elsewhere(directory))}, new Date(), new Date()), 500)`;
+      const holder = spawn(process.execPath, ['-e', script]);
+      try {
+        expect(codeOf(() => open(directory))).toBe('STATE_IN_USE');
+      } finally {
+        holder.kill('SIGKILL');
+      }
+    });
+
+    it('is taken over when that one has been quiet for a while, and gives signs of life itself', async () => {
+      const directory = folder();
+      const file = elsewhere(directory);
+      expect(codeOf(() => open(directory))).toBe('none');
+      expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ process: process.pid });
+      const before = statSync(file).mtimeMs;
+      await expect.poll(() => statSync(file).mtimeMs, { timeout: 10_000 }).toBeGreaterThan(before);
+    });
+  });
+
+  it('is taken over at once where the holder was of an earlier boot, or its process id is by now of another process', () => {
+    for (const change of [{ boot: 'another' }, { started: '1' }]) {
+      const directory = folder();
+      open(directory);
+      const file = path.join(directory, 'process');
+      const mine = JSON.parse(readFileSync(file, 'utf8')) as object;
+      const other = folder();
+      writeFileSync(path.join(other, 'process'), JSON.stringify({ ...mine, process: process.ppid, ...change }));
+      expect(codeOf(() => open(other))).toBe('none');
+      const third = folder();
+      const parent = readFileSync(`/proc/${process.ppid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[19];
+      writeFileSync(path.join(third, 'process'), JSON.stringify({ ...mine, process: process.ppid, started: parent }));
+      expect(codeOf(() => open(third))).toBe('STATE_IN_USE');
+    }
   });
 
   it('is refused to another kind of process, and to another version', async () => {
