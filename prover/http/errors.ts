@@ -1,7 +1,9 @@
+import { BaseError } from 'viem';
 import { AssayError } from '../../core/errors.ts';
 
 /** HTTP status of every error code that the service answers with; a code that is not here is a defect and answers 500. */
 export const HTTP_STATUS: Readonly<Record<string, number>> = {
+  CHAIN_UNREACHABLE: 503,
   CHANNEL_EXHAUSTED: 409,
   CHANNEL_REFUSED: 403,
   COVERAGE_REFUSED: 422,
@@ -41,6 +43,13 @@ const SEE = 'see /docs of this node, or docs/operating.md';
 
 /** Fastify's own refusals (body too large, no such route, malformed JSON) in the project's form. */
 export function fromFastify(error: unknown): AssayError {
+  if (isChainAway(error)) {
+    return new AssayError('The chain that this answer depends on cannot be asked now', {
+      code: 'CHAIN_UNREACHABLE',
+      fix: 'ask again in a minute, or for a receipt without coverage',
+      cause: error,
+    });
+  }
   if (error instanceof AssayError) return error;
   const { statusCode: status = 500, message = '' } = error as { statusCode?: number; message?: string };
   if (status === 413) return new AssayError('The request body is too large', { code: 'HTTP_BODY_TOO_LARGE', fix: 'send fewer bytes' });
@@ -49,6 +58,12 @@ export function fromFastify(error: unknown): AssayError {
   if (status === 503) return stopping();
   if (status >= 400 && status < 500) return malformed(`The request is malformed: ${message.slice(0, 200)}`);
   return new AssayError('The node could not answer', { code: 'INTERNAL', fix: 'see the log of the node', cause: error });
+}
+
+/** Which endpoints, the log tells, not a customer; viem wraps what its transport throws. */
+function isChainAway(error: unknown): boolean {
+  if (error instanceof AssayError) return error.code === 'CHAIN_UNREACHABLE' || error.code === 'ENDPOINTS_DISAGREE';
+  return error instanceof BaseError && error.walk((cause) => cause !== error && isChainAway(cause)) !== null;
 }
 
 /** What is wrong with bytes that never became a request, by the code of Node's parser. */

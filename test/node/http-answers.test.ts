@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
+import { createPublicClient } from 'viem';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Endpoints } from '../../contracts/client/rpc/endpoints.ts';
 import { AssayError } from '../../core/errors.ts';
 import { type AnswerView, answerSchema, errorSchema } from '../../prover/http/schemas.ts';
 import { COLLECTION } from '../../prover/records/documents.ts';
@@ -211,18 +213,27 @@ describe('a receipt on a coverage channel', () => {
   });
 });
 
-describe('a model that this machine computes otherwise than the chain', () => {
-  it('gets no receipt that stake answers for, and draws nothing; others are signed', async () => {
-    const differs = new AssayError('not what the chain computes', { code: 'STEP_DIFFERS' });
+describe('a model that this machine computes otherwise than the chain, or that cannot be held to it as the chain is away', () => {
+  const differs = new AssayError('not what the chain computes', { code: 'STEP_DIFFERS' });
+  // Nobody listens there. As viem wraps it, and as it is thrown.
+  const endpoints = new Endpoints({ urls: ['http://127.0.0.1:9'], timeout: 500 });
+  const wrapped = createPublicClient({ transport: endpoints.transport() });
+  it.each([
+    ['STEP_DIFFERS', () => Promise.reject(differs)],
+    ['CHAIN_UNREACHABLE', () => wrapped.getBlockNumber()],
+    ['CHAIN_UNREACHABLE', () => endpoints.request({ method: 'eth_blockNumber' })],
+  ])('gets no receipt that stake answers for, and draws nothing; others are signed: %s', async (code, checked) => {
     const keys = keysOf(apiKey('customer', { id: 'customer', customer: CUSTOMER }));
-    const node = await startHttpNode({ server: { keys }, service: { checked: () => Promise.reject(differs) } });
+    const node = await startHttpNode({ server: { keys }, service: { checked } });
     try {
       const seconds = Math.floor(Date.now() / 1000);
       const channel = { channel: CHANNEL, customer: CUSTOMER, lock: '100000', disputed: '0', expiry: seconds + 50_000 };
       await node.store.put(COLLECTION.channels, CHANNEL, channel);
       const ask = (query: string) =>
         node.send('POST', `/v1/infer?modelId=${node.modelId}${query}`, node.input(1), { authorization: 'Bearer customer' });
-      expect(await refusal(await ask(`&channel=${CHANNEL}`))).toEqual([503, 'STEP_DIFFERS']);
+      const refused = await ask(`&channel=${CHANNEL}`);
+      expect(await refused.clone().text()).not.toContain('127.0.0.1');
+      expect(await refusal(refused)).toEqual([503, code]);
       expect(await node.store.list(HTTP_COLLECTION.coverage)).toEqual([]);
       expect((await answer(await ask(''))).backing).toBe('unsecured');
     } finally {

@@ -47,6 +47,7 @@ export function addInferRoutes(server: FastifyInstance, service: NodeService, li
         'CHANNEL_EXHAUSTED',
         'COVERAGE_REFUSED',
         'STEP_DIFFERS',
+        'CHAIN_UNREACHABLE',
       ],
       'NODE_BUSY',
     ],
