@@ -108,6 +108,9 @@ describe('a mistake ends in one paragraph with its fix, and exit code 2', () => 
     const key = `0x${'11'.repeat(32)}`;
     const other = path.join(folder, 'other.json');
     const address = '0x00000000000000000000000000000000000000aa';
+    // Something lies there: that it is no deployment is not what is asked here.
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'anvil_setCode', params: [address, '0x00'] });
+    await fetch(otherChain.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
     writeFileSync(
       other,
       JSON.stringify({ chainId: 999, block: 0, registry: address, vault: address, requests: address, board: address, channels: address }),
