@@ -4,6 +4,7 @@ import type { Deployment } from '../../contracts/client/deployment.ts';
 import { claimBoardAbi } from '../../contracts/client/generated/claimBoard.ts';
 import { stakeVaultAbi } from '../../contracts/client/generated/stakeVault.ts';
 import { whyUnanswered } from '../../contracts/client/rpc/why.ts';
+import { RESERVE_GAS } from '../../prover/chain/intake.ts';
 import type { NodeConfig } from '../../prover/configuration/config.ts';
 import { DEVELOPMENT_CHAIN } from '../../runtime/configuration.ts';
 import { hotKey } from '../accounts.ts';
@@ -114,7 +115,8 @@ async function checkKey(report: Report, client: Client, { vault }: Deployment, c
   else if (mostCoverage !== undefined && free < mostCoverage) {
     report.warn('stake', `${text}, less than mostCoverage (${formatEther(mostCoverage)})`, 'put up more, or lower mostCoverage');
   } else report.ok('stake', text);
-  await checkBalance(report, client, key, { name: 'claims', gas: GAS_OF_CLAIM, why: 'without gas no demand is answered' });
+  const why = 'with less than 10,000,000 gas in hand for answers to demands nothing is claimed';
+  await checkBalance(report, client, key, { name: 'claims', gas: GAS_OF_CLAIM, reserve: RESERVE_GAS, why });
   await checkFeeCap(report, client, config);
   return owner;
 }
@@ -127,18 +129,18 @@ async function checkFeeCap(report: Report, client: Client, { maxFeePerGas }: Nod
   report.warn('fees', `${now}: no claim is sent until it is cheaper`, 'raise maxFeePerGas; it is in wei');
 }
 
-/** Whether a key can pay for what it does. @param work what it sends most, and the gas of one */
+/** Whether a key can pay for what it does. @param work what it sends most, the gas of one, and the gas that must be in hand */
 export async function checkBalance(
   report: Report,
   client: Client,
   key: Address,
-  { name, gas, why }: { readonly name: string; readonly gas: bigint; readonly why: string },
+  { name, gas, reserve = 0n, why }: { readonly name: string; readonly gas: bigint; readonly reserve?: bigint; readonly why: string },
 ): Promise<void> {
   const [balance, { maxFeePerGas }] = await Promise.all([client.getBalance({ address: key }), client.estimateFeesPerGas()]);
   const each = gas * maxFeePerGas;
   const times = each === 0n ? TIMES_IN_HAND : balance / each;
   const holds = `the key holds ${formatEther(balance)} ether, gas for some ${times} ${name}`;
-  if (times < TIMES_AT_LEAST) report.fail('balance', holds, `send some ether to ${key}: ${why}`);
+  if (times < TIMES_AT_LEAST || balance < reserve * maxFeePerGas) report.fail('balance', holds, `send some ether to ${key}: ${why}`);
   else if (times < TIMES_IN_HAND) report.warn('balance', holds, `send more ether to ${key}`);
   else report.ok('balance', holds);
 }

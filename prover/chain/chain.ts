@@ -77,6 +77,11 @@ export class NodeChain {
     return this.client.readContract({ address: this.addresses.registry, abi: modelRegistryAbi, functionName: 'recordOf', args: [modelId] });
   }
 
+  /** Wei that the key holds which sends. */
+  ether(): Promise<bigint> {
+    return this.client.getBalance({ address: this.sender.address });
+  }
+
   /** Wei that a unit of gas costs now. */
   async feePerGas(): Promise<bigint> {
     return (await this.client.estimateFeesPerGas()).maxFeePerGas;

@@ -1,6 +1,7 @@
 import type { Address } from 'viem';
 import type { Log } from '../../runtime/log.ts';
 import type { NodeMetrics } from '../metrics.ts';
+import { RESERVE_GAS } from './intake.ts';
 
 /** What collecting needs of the chain; amounts in wei. */
 export interface Till {
@@ -32,8 +33,8 @@ export interface CollectorParts {
 /** Gas of taking money out, and how many times its price an amount must be worth it. */
 const COLLECT_GAS = 60_000n;
 const LEAST_WORTH = 10n;
-/** Gas that must always be paid for: every answer of a long dispute, and some claims. */
-const RESERVE_GAS = 10_000_000n;
+/** Seconds of chain time between two looks at the hot key's ether. */
+const RESERVE_EVERY = 300;
 
 /**
  * Brings home what is earned, when it is worth the gas, and warns before the key that sends runs out of ether. Payments go to the owner
@@ -42,6 +43,7 @@ const RESERVE_GAS = 10_000_000n;
 export class Collector {
   private readonly parts: CollectorParts;
   private last = 0;
+  private lastReserve = 0;
   private running: Promise<void> | undefined;
 
   constructor(parts: CollectorParts) {
@@ -50,9 +52,13 @@ export class Collector {
 
   /** Called at every new block; starts a round when it is time and does not wait for it. @param now its time, unix seconds */
   wake(now: number): void {
-    if (this.running !== undefined || now < this.last + this.parts.every) return;
-    this.last = now;
-    this.running = this.round().finally(() => {
+    if (this.running !== undefined) return;
+    const isTime = now >= this.last + this.parts.every;
+    const isReserveTime = isTime || now >= this.lastReserve + RESERVE_EVERY;
+    if (!isReserveTime) return;
+    this.lastReserve = now;
+    if (isTime) this.last = now;
+    this.running = this.round(isTime).finally(() => {
       this.running = undefined;
     });
   }
@@ -62,8 +68,9 @@ export class Collector {
   }
 
   /** One thing that fails must not keep the others. */
-  private async round(): Promise<void> {
-    const steps = { fees: () => this.fees(), answers: () => this.answers(), stake: () => this.stake(), reserve: () => this.reserve() };
+  private async round(isWhole: boolean): Promise<void> {
+    const reserve = { reserve: () => this.reserve() };
+    const steps = isWhole ? { fees: () => this.fees(), answers: () => this.answers(), stake: () => this.stake(), ...reserve } : reserve;
     for (const [what, step] of Object.entries(steps)) {
       await step().catch((error) => this.parts.log.warn({ what, error }, 'collecting failed; the next round tries again'));
     }
@@ -103,7 +110,7 @@ export class Collector {
     metrics?.alarms.inc({ reason: 'stake' });
     log.error(
       { hotKey: till.key, balance: String(balance), wanted: String(RESERVE_GAS * fee) },
-      'the hot key has little ether left: without gas, demands go unanswered and locks are lost; send it some',
+      'the hot key has little ether left: nothing is claimed until it has more, and without gas demands go unanswered and locks are lost',
     );
   }
 

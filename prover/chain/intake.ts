@@ -29,7 +29,15 @@ export interface Means extends Pick<IntakePolicy, 'minimumFee'> {
   readonly freeStake: bigint;
   /** Wei a unit of gas costs now. */
   readonly feePerGas: bigint;
+  /** Wei that the hot key holds. */
+  readonly ether: bigint;
 }
+
+/**
+ * Gas that the hot key must always be able to pay for: every answer of a long dispute, and some claims. Demands are paid for to the owner,
+ * not to the key: whoever asks many of them empties it, and takes the lock of the first that goes unanswered.
+ */
+export const RESERVE_GAS = 10_000_000n;
 
 /** Seconds that an answer needs before its deadline to be worth starting. */
 export const LEAST_TIME = { proved: 5, optimistic: 2 } as const;
@@ -74,5 +82,6 @@ export function reasonNotToWait({ fee, gas }: Pick<RequestTermsSeen, 'fee' | 'ga
 export function reasonToWait({ tier, fee, gas, coverage }: Omit<RequestTermsSeen, 'deadline'>, means: Means): string | undefined {
   if (means.minimumFee === undefined && fee < gas * means.feePerGas) return 'the fee does not pay for the gas of an answer';
   if (tier === 1 && coverage > means.freeStake) return 'the free stake does not cover it';
+  if (tier === 1 && means.ether < RESERVE_GAS * means.feePerGas) return 'the hot key has too little ether to answer demands';
   return undefined;
 }

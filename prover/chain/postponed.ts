@@ -7,15 +7,15 @@ import { expectedGas, type Means, reasonNotToWait, reasonToWait } from './intake
 export interface PostponedParts extends Pick<Means, 'minimumFee'> {
   readonly owner: Address;
   readonly store: Store;
-  readonly chain: Pick<NodeChain, 'freeStake' | 'feePerGas'>;
+  readonly chain: Pick<NodeChain, 'freeStake' | 'feePerGas' | 'ether'>;
 }
 
 /** Most requests that are taken in one go: each is some questions to the chain. */
 const MOST = 64;
 
 /**
- * Requests that are for this node and cannot be taken yet, since its stake is locked or gas is dear: both pass, and a request may have weeks.
- * What decides is stored beside their names, so that looking at all of them reads pages and no documents, and asks the chain twice.
+ * Requests that are for this node and cannot be taken yet, since its stake is locked, gas is dear or its key has no ether: all pass, and a request may have weeks.
+ * What decides is stored beside their names, so that looking at all of them reads pages and no documents, and asks the chain three times.
  */
 export class PostponedRequests {
   private readonly parts: PostponedParts;
@@ -60,8 +60,8 @@ export class PostponedRequests {
 
   private async means(): Promise<Means> {
     const { chain, owner, minimumFee } = this.parts;
-    const [freeStake, feePerGas] = await Promise.all([chain.freeStake(owner), minimumFee === undefined ? chain.feePerGas() : 0n]);
-    return { freeStake, feePerGas, minimumFee };
+    const [freeStake, feePerGas, ether] = await Promise.all([chain.freeStake(owner), chain.feePerGas(), chain.ether()]);
+    return { freeStake, feePerGas, ether, minimumFee };
   }
 }
 

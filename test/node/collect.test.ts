@@ -26,11 +26,14 @@ function till(change: Partial<Till> = {}) {
   return { taken, till: made };
 }
 
-function collector(given: Till, lines: string[] = []) {
+/** A log whose errors can be looked at. */
+function loud(lines: string[]) {
   const log = createLog({ name: 'test', level: 'silent' });
   log.error = ((_facts: unknown, message: string) => lines.push(message)) as unknown as typeof log.error;
-  return new Collector({ owner: OWNER, till: given, every: 100, log });
+  return log;
 }
+
+const collector = (given: Till, lines: string[] = []) => new Collector({ owner: OWNER, till: given, every: 100, log: loud(lines) });
 
 describe('collecting', () => {
   it('brings home what is worth the gas, once a period', async () => {
@@ -71,5 +74,13 @@ describe('collecting', () => {
       await one.idle();
     }
     expect(lines).toEqual([expect.stringContaining('hot key has little ether')]);
+    // Long before it is time to collect again.
+    const { taken, till: poor } = till({ balanceOf: async () => 0n });
+    const one = new Collector({ owner: OWNER, till: poor, every: 3_600, log: loud(lines) });
+    for (const now of [10_000, 10_299, 10_300]) {
+      one.wake(now);
+      await one.idle();
+    }
+    expect([lines.length, taken.length]).toEqual([3, 2]);
   });
 });

@@ -7,6 +7,7 @@ import { AssayError } from '../../core/errors.ts';
 import { allocate } from '../../core/tensor.ts';
 import { inputForms, joinTensors, listRootOfBytes } from '../../core/tensor-list.ts';
 import { type NodeChain, STATUS } from '../../prover/chain/chain.ts';
+import { RESERVE_GAS } from '../../prover/chain/intake.ts';
 import { RequestDesk } from '../../prover/chain/requests.ts';
 import type { Catalog, ServedModel } from '../../prover/models/catalog.ts';
 import { embeddedQueue } from '../../prover/queue/embedded.ts';
@@ -57,6 +58,8 @@ function setup() {
   );
   const chain = {
     freeStake: async () => 10n,
+    feePerGas: async () => 1n,
+    ether: async () => RESERVE_GAS,
     terms: async () => ({ illFormed: false, keyBroken: false }),
     request: async () => ({ status: STATUS.none }),
   } as unknown as NodeChain;
