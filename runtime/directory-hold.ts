@@ -29,14 +29,25 @@ export function holdDirectory(directory: string): () => void {
   for (let attempt = 0; ; attempt++) {
     try {
       const handle = openSync(file, 'wx', 0o600);
-      writeSync(handle, JSON.stringify(self()));
-      closeSync(handle);
+      write(handle, file);
       return beat(file);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 0) throw error;
       if (!isLeft(file)) throw inUse(directory, read(file)?.process);
       rmSync(file, { force: true });
     }
+  }
+}
+
+function write(handle: number, file: string): void {
+  try {
+    writeSync(handle, JSON.stringify(self()));
+  } catch (error) {
+    // A full disk: what cannot name its holder holds nothing.
+    rmSync(file, { force: true });
+    throw error;
+  } finally {
+    closeSync(handle);
   }
 }
 

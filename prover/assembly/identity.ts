@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type Address, type Hex, isAddress } from 'viem';
 import { z } from 'zod';
 import type { Hash } from '../../core/brand.ts';
@@ -48,9 +49,10 @@ export interface WaitOptions {
  * @throws AssayError NODE_FOREIGN when it belongs to another chain, deployment or stake
  */
 export async function claimStore(store: Store, ours: NodeIdentity): Promise<void> {
-  await store.putIfAbsent(COLLECTION, IDENTITY, ours);
-  const found = await load(store, identitySchema, COLLECTION, IDENTITY);
-  requireOurs(found, ours);
+  const look = () => load(store, identitySchema, COLLECTION, IDENTITY);
+  // Read first: a node whose disk is full starts, and answers demands.
+  if ((await look()) === undefined) await store.putIfAbsent(COLLECTION, IDENTITY, ours);
+  requireOurs(await look(), ours);
 }
 
 /** An identity as a store holds it; undefined where it is none. */
@@ -94,7 +96,9 @@ export function bindToChain(chain: Pick<NodeChain, 'record'>, store?: Store): Bi
     const record = await chain.record(modelId as Hex).catch((error: unknown) => Promise.reject(unregistered(error)));
     const document = recordDocument(record);
     requireSame(program, document);
-    await store?.put(`${COLLECTION}-models`, modelId, document);
+    // Read first, as above; what cannot be read is written anew.
+    const known = await store?.get(`${COLLECTION}-models`, modelId);
+    if (!isDeepStrictEqual(known, document)) await store?.put(`${COLLECTION}-models`, modelId, document);
     return { inputForm: record.inputForm };
   };
 }

@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Hash } from '../../core/brand.ts';
 import { AssayError } from '../../core/errors.ts';
+import { modelRecord } from '../../core/program/identity.ts';
 import { drain } from '../../prover/assembly/drain.ts';
-import { awaitIdentity, claimStore } from '../../prover/assembly/identity.ts';
+import { awaitIdentity, bindToChain, claimStore } from '../../prover/assembly/identity.ts';
 import { meteredProve, meteredQueue } from '../../prover/assembly/metered.ts';
 import { holdStake } from '../../prover/assembly/stake-lock.ts';
 import { createMetrics } from '../../prover/metrics.ts';
@@ -14,6 +16,8 @@ import { embeddedStore } from '../../prover/store/embedded.ts';
 import type { Prove } from '../../prover/work/answer.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openStateDirectory, type StateDirectory } from '../../runtime/state-directory.ts';
+import { allKinds } from '../support/all-kinds.ts';
+import { Random } from '../support/random.ts';
 
 let folder: string;
 let state: StateDirectory;
@@ -193,5 +197,29 @@ describe('a store', () => {
     const waiting = awaitIdentity(store, { log });
     await claimStore(store, ours);
     expect(await waiting).toEqual(ours);
+  });
+
+  it('on a disk that is full is taken up by the node that it belongs to: demands wait for it', async () => {
+    const program = allKinds(new Random(5));
+    const record = modelRecord(program, { creator: `0x${'5'.repeat(40)}` });
+    const chain = { record: async () => record } as unknown as Parameters<typeof bindToChain>[0];
+    const name = `0x${'6'.repeat(64)}` as Hash;
+    const start = async (): Promise<void> => {
+      const store = embeddedStore(state);
+      await claimStore(store, ours);
+      await bindToChain(chain, store)(name, program, new Uint8Array());
+    };
+    const full = async (): Promise<void> => {
+      await state.close();
+      state = openStateDirectory(folder, 'node', Number.MAX_SAFE_INTEGER);
+    };
+    await full();
+    await expect(start()).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await state.close();
+    state = openStateDirectory(folder, 'node');
+    await start();
+    await full();
+    await start();
+    await expect(embeddedStore(state).put('any', 'thing', {})).rejects.toMatchObject({ code: 'DISK_FULL' });
   });
 });
