@@ -1,7 +1,7 @@
 import type { Hash } from '../../core/brand.ts';
 import type { Unit } from '../../core/dispute/units.ts';
 import { type Log, revertOf } from '../../runtime/log.ts';
-import { Gate } from '../http/gate.ts';
+import { Gate } from '../concurrency/gate.ts';
 import type { DemandDocument } from '../records/documents.ts';
 
 /** Bounds of one transaction: some million gas, some 60 kB of calldata. */

@@ -1,7 +1,7 @@
 import type { Log } from '../../runtime/log.ts';
+import { inTurn } from '../concurrency/in-turn.ts';
 import type { NodeMetrics } from '../metrics.ts';
 import { type ClaimDocument, COLLECTION, claimSchema, dueKey, load, orderedId, type Pointer } from '../records/documents.ts';
-import { inTurn } from '../store/in-turn.ts';
 import type { Store } from '../store/port.ts';
 
 /** How the board and the source of a claim see it. */

@@ -1,4 +1,5 @@
 import type { Log } from '../../runtime/log.ts';
+import { Rounds } from '../concurrency/rounds.ts';
 import type { Queue } from '../queue/port.ts';
 import {
   below,
@@ -16,7 +17,6 @@ import {
   type RequestDocument,
   requestSchema,
 } from '../records/documents.ts';
-import { Rounds } from '../rounds.ts';
 import type { Store } from '../store/port.ts';
 import { answersRequest } from '../work/answer.ts';
 import { enqueue, type JobData, type JobKind, jobOf } from '../work/jobs.ts';

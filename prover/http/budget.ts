@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { busy } from './gate.ts';
+import { busy } from '../concurrency/gate.ts';
 
 /**
  * Bounds the bytes of all bodies that are read or worked on at the same time: gates come after the body was read, and many large ones

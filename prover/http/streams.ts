@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { AssayError } from '../../core/errors.ts';
+import { busy } from '../concurrency/gate.ts';
 import { stopping } from './errors.ts';
-import { busy } from './gate.ts';
 import type { ApiKeys } from './keys.ts';
 
 export interface StreamLimits {

@@ -1,4 +1,4 @@
-import { busy } from './gate.ts';
+import { busy } from '../concurrency/gate.ts';
 
 const HOUR = 3_600_000;
 const HOURS = 24;

@@ -1,7 +1,7 @@
 import type { Hash } from '../../core/brand.ts';
 import { inputForms, listBytes, listRootOfBytes } from '../../core/tensor-list.ts';
 import type { ArtifactStore } from '../../runtime/artifacts.ts';
-import { Gate } from '../http/gate.ts';
+import { Gate } from '../concurrency/gate.ts';
 import type { ServedModel } from '../models/catalog.ts';
 import type { Store } from '../store/port.ts';
 import { chainTime, type RequestDocument } from './documents.ts';

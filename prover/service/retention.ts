@@ -1,9 +1,9 @@
 import type { Log } from '../../runtime/log.ts';
+import { Rounds } from '../concurrency/rounds.ts';
 import { COLLECTION, chainTime, load, orderedId, type Pointer } from '../records/documents.ts';
 import type { HistoryPruner } from '../records/history.ts';
 import type { InputPruner } from '../records/holds.ts';
 import { HTTP_COLLECTION, idempotencyDocument } from '../records/http-documents.ts';
-import { Rounds } from '../rounds.ts';
 import type { Store } from '../store/port.ts';
 import { namesExpiredAt } from './receipts.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import { inTurn } from '../concurrency/in-turn.ts';
 import type { Attempt } from './attempt.ts';
-import { inTurn } from './in-turn.ts';
 import type { Tables } from './migrations.ts';
 import { checkName, type Store } from './port.ts';
 

@@ -3,7 +3,7 @@ import { type Address, encodeAbiParameters, type Hex } from 'viem';
 import { AssayError } from '../../core/errors.ts';
 import { fromHex, keccak256, toHash } from '../../core/keccak.ts';
 import { decodeProof, packBytes } from '../../core/zk-encoding.ts';
-import { busy } from '../http/gate.ts';
+import { busy } from '../concurrency/gate.ts';
 import type { JobView } from '../http/schemas.ts';
 import type { Caller, ProofQuestion } from '../http/service.ts';
 import type { Catalog, ServedModel } from '../models/catalog.ts';

@@ -32,24 +32,31 @@ function openStore(reserve?: number): Store {
 
 const log = createLog({ name: 'test', level: 'silent' });
 
+/** A defence whose demands are all of root lists, and the claims of which it posted them. */
+function defenceOf(change: Partial<Defence> = {}): { readonly defence: Defence; readonly posted: string[] } {
+  const posted: string[] = [];
+  const defence: Defence = {
+    stateOf: async (claimId) => (posted.includes(claimId) ? 'over' : 'open'),
+    isClaimOpen: async () => true,
+    dataOf: async () => undefined,
+    rootsOf: async () => [],
+    postRoots: async (claimId) => void posted.push(claimId),
+    postAnswers: async () => {},
+    ...change,
+  };
+  return { defence, posted };
+}
+
 it('a defence that failed begins again with every block', async () => {
   let isAway = true;
   let tried = 0;
-  const posted: string[] = [];
-  const defence: Defence = {
+  const { defence, posted } = defenceOf({
     stateOf: async () => {
       tried++;
       if (isAway) throw new Error('the endpoint is away');
       return posted.length === 0 ? 'open' : 'over';
     },
-    isClaimOpen: async () => true,
-    dataOf: async () => undefined,
-    rootsOf: async () => [],
-    postRoots: async (claimId) => {
-      posted.push(claimId);
-    },
-    postAnswers: async () => {},
-  };
+  });
   const defender = new Defender({ store: openStore(), defence, log, alarmSeconds: 10 });
   defender.start();
   await defender.demanded({ claimId: '7', unit: TENSOR_ROOTS, deadline: 1_000 });
@@ -68,17 +75,7 @@ it('a defence that failed begins again with every block', async () => {
 
 it('a demand that whoever is asked knows nothing of waits until it is known, or its time is over', async () => {
   let state: DemandState = 'unknown';
-  const posted: string[] = [];
-  const defence: Defence = {
-    stateOf: async () => state,
-    isClaimOpen: async () => true,
-    dataOf: async () => undefined,
-    rootsOf: async () => [],
-    postRoots: async (claimId) => {
-      posted.push(claimId);
-    },
-    postAnswers: async () => {},
-  };
+  const { defence, posted } = defenceOf({ stateOf: async () => state });
   const store = openStore();
   const defender = new Defender({ store, defence, log, alarmSeconds: 10 });
   defender.start();
@@ -102,17 +99,7 @@ it('a demand that whoever is asked knows nothing of waits until it is known, or 
 });
 
 it('of more claims than are defended at once, those whose clocks run out first are', async () => {
-  const posted: string[] = [];
-  const defence: Defence = {
-    stateOf: async () => 'open',
-    isClaimOpen: async () => true,
-    dataOf: async () => undefined,
-    rootsOf: async () => [],
-    postRoots: async (claimId) => {
-      posted.push(claimId);
-    },
-    postAnswers: async () => {},
-  };
+  const { defence, posted } = defenceOf({ stateOf: async () => 'open' });
   const defender = new Defender({ store: openStore(), defence, log, alarmSeconds: 10 });
   // Claims of a stranger come before ours in every other order.
   for (let claim = 0; claim < 200; claim++) {
@@ -129,21 +116,18 @@ it('thousands of demands on one claim are answered in many transactions at once,
   let computed = 0;
   const sent: UnitAnswer[] = [];
   const over = new Set<number>();
-  const defence: Defence = {
+  const { defence } = defenceOf({
     stateOf: async (_claim, unit) => (over.has(unit.position) ? 'over' : 'open'),
-    isClaimOpen: async () => true,
     dataOf: async () => {
       computed++;
       return new Uint8Array(32);
     },
-    rootsOf: async () => [],
-    postRoots: async () => {},
     postAnswers: async (answers) => {
       sent.push(...answers);
       await new Promise<void>((resolve) => mined.push(resolve));
       for (const { unit } of answers) over.add(unit.position);
     },
-  };
+  });
   const store = openStore();
   const defender = new Defender({ store, defence, log, alarmSeconds: 10 });
   await Promise.all(
@@ -163,17 +147,7 @@ it('thousands of demands on one claim are answered in many transactions at once,
 });
 
 it('a demand is answered though the disk is full, and stored as soon as it is not', async () => {
-  const posted: string[] = [];
-  const defence: Defence = {
-    stateOf: async (claimId) => (posted.includes(claimId) ? 'over' : 'open'),
-    isClaimOpen: async () => true,
-    dataOf: async () => undefined,
-    rootsOf: async () => [],
-    postRoots: async (claimId) => {
-      posted.push(claimId);
-    },
-    postAnswers: async () => {},
-  };
+  const { defence, posted } = defenceOf();
   const full = openStore(2 * freeBytes(tmpdir()));
   const defender = new Defender({ store: full, defence, log, alarmSeconds: 10 });
   await expect(defender.demanded({ claimId: '7', unit: TENSOR_ROOTS, deadline: 1_000 })).rejects.toThrow('full');

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TENSOR_ROOTS } from '../../core/dispute/units.ts';
 import {
   type ClaimDocument,
@@ -13,7 +13,7 @@ import {
 import { noteInHistory } from '../../prover/records/history.ts';
 import type { Store } from '../../prover/store/port.ts';
 import { DAY, retentionOf } from '../support/retention.ts';
-import type { StoreUnderTest } from './store-conformance.ts';
+import { type StoreUnderTest, storesOf } from './store-conformance.ts';
 
 /** Some day of this project's life, unix seconds. */
 const T0 = 1_795_000_000;
@@ -36,15 +36,8 @@ function claim(claimId: string, change: Partial<ClaimDocument> = {}): ClaimDocum
 /** What every adapter of the store must lose of requests and claims on chain, and keep, as time goes by. */
 export function historyConformance(name: string, create: () => Promise<StoreUnderTest>): void {
   describe(`history in a ${name} store`, () => {
-    const open: StoreUnderTest[] = [];
-    const start = async (): Promise<Store> => {
-      const made = await create();
-      open.push(made);
-      return made.store;
-    };
-    afterEach(async () => {
-      for (const made of open.splice(0)) await made.remove();
-    });
+    const stores = storesOf(create);
+    const start = async (): Promise<Store> => (await stores()).store;
 
     async function keep(store: Store, document: RequestDocument, answer: ClaimDocument | undefined): Promise<void> {
       const id = orderedId(document.requestId);

@@ -1,11 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { COLLECTION, dueKey, noteChainTime } from '../../prover/records/documents.ts';
 import { HTTP_COLLECTION } from '../../prover/records/http-documents.ts';
 import { Idempotency, type QuestionText } from '../../prover/service/idempotency.ts';
 import { receiptName } from '../../prover/service/receipts.ts';
 import type { Store } from '../../prover/store/port.ts';
 import { DAY, retentionOf } from '../support/retention.ts';
-import type { StoreUnderTest } from './store-conformance.ts';
+import { type StoreUnderTest, storesOf } from './store-conformance.ts';
 
 /** Some day of this project's life, unix seconds. */
 const T0 = 1_795_000_000;
@@ -14,15 +14,8 @@ const id = (i: number): string => `0x${i.toString(16).padStart(64, '0')}`;
 /** What every adapter of the store must lose, and keep, as time goes by. */
 export function retentionConformance(name: string, create: () => Promise<StoreUnderTest>): void {
   describe(`retention in a ${name} store`, () => {
-    const open: StoreUnderTest[] = [];
-    const start = async (): Promise<Store> => {
-      const made = await create();
-      open.push(made);
-      return made.store;
-    };
-    afterEach(async () => {
-      for (const made of open.splice(0)) await made.remove();
-    });
+    const stores = storesOf(create);
+    const start = async (): Promise<Store> => (await stores()).store;
 
     /** Both clocks at this second, and everything removed that is to be. */
     async function at(store: Store, second: number): Promise<void> {

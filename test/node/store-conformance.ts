@@ -9,6 +9,19 @@ export interface StoreUnderTest {
   remove(): Promise<void>;
 }
 
+/** Makes stores for the tests of one suite, and removes them after each. */
+export function storesOf(create: () => Promise<StoreUnderTest>): () => Promise<StoreUnderTest> {
+  const open: StoreUnderTest[] = [];
+  afterEach(async () => {
+    for (const made of open.splice(0)) await made.remove();
+  });
+  return async () => {
+    const made = await create();
+    open.push(made);
+    return made;
+  };
+}
+
 interface Counter {
   readonly count: number;
 }
@@ -16,15 +29,7 @@ interface Counter {
 /** What every adapter of the store port must do. */
 export function storeConformance(name: string, create: () => Promise<StoreUnderTest>): void {
   describe(`${name} store`, () => {
-    const open: StoreUnderTest[] = [];
-    const start = async (): Promise<StoreUnderTest> => {
-      const made = await create();
-      open.push(made);
-      return made;
-    };
-    afterEach(async () => {
-      for (const made of open.splice(0)) await made.remove();
-    });
+    const start = storesOf(create);
 
     it('keeps documents by collection and id, over a restart', async () => {
       const { store, reopen } = await start();

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import type { Gate } from '../../concurrency/gate.ts';
 import { notFound } from '../errors.ts';
-import type { Gate } from '../gate.ts';
 import { addRoute, BYTES } from '../route.ts';
 import { claimParams, claimSchema, rootsSchema, unitParams } from '../schemas.ts';
 import type { NodeService } from '../service.ts';

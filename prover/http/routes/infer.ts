@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Gate } from '../../concurrency/gate.ts';
 import { allow } from '../access.ts';
 import { malformed, notFound } from '../errors.ts';
-import { Gate } from '../gate.ts';
 import { addRoute, parse } from '../route.ts';
 import { answerSchema, idempotencyKey, inferBody, inferQuery, jobSchema, receiptParams, USUAL_SECONDS } from '../schemas.ts';
 import type { NodeService } from '../service.ts';
